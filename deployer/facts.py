@@ -1,0 +1,118 @@
+"""What a host said of itself: facts for rendering, and all that is observed for planning."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+Version = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What templates and roles may depend on.
+
+    Attributes:
+        os_id: `ID` of /etc/os-release, such as `debian`.
+        os_version: `VERSION_ID`, such as `12`.
+        os_codename: `VERSION_CODENAME`, such as `bookworm`.
+        nginx_version: Of the installed nginx, or of the one that its package would bring.
+        nginx_modules: Names of optional modules compiled in, such as `http_v3`.
+        openssl_version: The OpenSSL that nginx runs with.
+        php_version: Such as `8.2`, installed or to be installed.
+        tomcat_version: Major version of the `tomcatN` package, such as `10`.
+        ipv6: Whether the kernel has IPv6.
+        init: `systemd` or `none`.
+    """
+
+    os_id: str = "debian"
+    os_version: str = "12"
+    os_codename: str = "bookworm"
+    nginx_version: Version = (1, 22, 1)
+    nginx_modules: frozenset[str] = frozenset()
+    openssl_version: Version = (3, 0, 0)
+    php_version: str = "8.2"
+    tomcat_version: str = "10"
+    ipv6: bool = True
+    init: str = "systemd"
+
+
+@dataclass(frozen=True)
+class LiveFile:
+    """One managed path as it is on the host.
+
+    Attributes:
+        sha256: 64 hex digits of its content, empty where there is no file.
+        mode: As in `0o640`.
+        owner: User name.
+        group: Group name.
+        link: Where it points if it is a symbolic link, else empty.
+        text: Its content where that was asked for.
+    """
+
+    sha256: str = ""
+    mode: int = 0
+    owner: str = ""
+    group: str = ""
+    link: str = ""
+    text: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release on a host.
+
+    Attributes:
+        name: `<UTC time>-<digest>`, or `original`.
+        confirmed: Whether its probes passed and it was confirmed.
+        meta: The text of its release.json, empty for `original`.
+    """
+
+    name: str
+    confirmed: bool
+    meta: str = ""
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """What the init system says of one service."""
+
+    active: bool
+    enabled: bool
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One look at one host; absent keys mean "not asked".
+
+    Attributes:
+        facts: What templates may depend on.
+        clock: Seconds since 1970 on the host.
+        current: The linked release, empty where there is none.
+        running: The release that nginx answers with, empty where none answers.
+        releases: All releases, oldest first, `original` included.
+        files: Managed path to what is live there.
+        packages: Package to installed version, empty string where it is not installed.
+        services: Service to its state.
+        directories: Path to mode and owner; `mode` 0 where there is none.
+        certificates: Name to its chain in PEM, for those whose files are intact.
+        journal: Lines of the journal, oldest first, where asked for.
+        lock: Who holds the lock, empty where nobody does.
+    """
+
+    facts: Facts = field(default_factory=Facts)
+    clock: int = 0
+    current: str = ""
+    running: str = ""
+    releases: tuple[Release, ...] = ()
+    files: Mapping[str, LiveFile] = field(default_factory=dict)
+    packages: Mapping[str, str] = field(default_factory=dict)
+    services: Mapping[str, ServiceState] = field(default_factory=dict)
+    directories: Mapping[str, LiveFile] = field(default_factory=dict)
+    certificates: Mapping[str, bytes] = field(default_factory=dict)
+    journal: tuple[str, ...] = ()
+    lock: str = ""
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Release]:
+        """Releases by name."""
+        return {release.name: release for release in self.releases}

@@ -1,0 +1,102 @@
+"""One host of the inventory with all its variables resolved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from deployer.errors import Place
+from deployer.model.site import Site
+from deployer.model.upstream import Upstream
+from deployer.model.values import Duration, Frozen, Name, OneOrMore, Port, is_address
+from deployer.secret import Secret
+
+
+class HostVariables(Frozen):
+    """The variables that are ours, by the names Ansible gives them where it has one."""
+
+    ansible_host: Annotated[
+        str | None, Field(min_length=1, description="Address; default: the host's name.")
+    ] = None
+    ansible_port: Port | None = None
+    ansible_user: Annotated[str | None, Field(min_length=1)] = None
+    ansible_ssh_private_key_file: str | None = None
+    ansible_connection: Literal["ssh", "docker", "local"] = "ssh"
+    ansible_become: bool = False
+    ansible_become_user: str = "root"
+    ansible_become_password: Secret | None = None
+    sites: tuple[Site, ...] = ()
+    upstreams: dict[Name, Upstream] = Field(default_factory=dict)
+    roles: Annotated[
+        tuple[Name, ...] | None, OneOrMore, Field(description="Default: nginx for a host with sites.")
+    ] = None
+    keep_releases: Annotated[int, Field(ge=2, description="Releases kept on the host.")] = 5
+    confirm_timeout: Annotated[
+        Duration, Field(description="How long a switched host waits to be confirmed.")
+    ] = "60s"
+
+    @model_validator(mode="after")
+    def _no_site_twice(self) -> Self:
+        names: dict[str, int] = {}
+        served: dict[tuple[str, int], str] = {}
+        for index, site in enumerate(self.sites):
+            if site.name in names:
+                raise ValueError(f"sites[{index}] has the name of sites[{names[site.name]}], {site.name}")
+            names[site.name] = index
+            for server_name in site.server_names:
+                for port in {site.http_port, site.https_port} if site.tls else {site.http_port}:
+                    other = served.setdefault((server_name.lower(), port), site.name)
+                    if other != site.name:
+                        raise ValueError(f"{server_name} is served by two sites, {other} and {site.name}")
+        return self
+
+    @model_validator(mode="after")
+    def _upstreams_exist(self) -> Self:
+        for i, site in enumerate(self.sites):
+            for j, location in enumerate(site.locations):
+                for name in location.upstream:
+                    if not is_address(name) and name not in self.upstreams:
+                        raise ValueError(
+                            f"sites[{i}].locations[{j}] names the upstream {name!r}, which is not in upstreams"
+                        )
+        return self
+
+
+@dataclass(frozen=True)
+class Host:
+    """One validated host.
+
+    Attributes:
+        name: Its name in the inventory.
+        groups: Names of its groups, without `all`, sorted, as Ansible's `group_names`.
+        settings: The variables that are ours, typed.
+        variables: All variables of the host with Jinja2 resolved, ours included as plain values, for
+            templates; role defaults are not in it.
+        places: Path of a value (`sites[0].locations[2].raw`) to where it is written.
+        directory: The inventory's folder on the controller; relative paths start there.
+    """
+
+    name: str
+    groups: tuple[str, ...] = ()
+    settings: HostVariables = field(default_factory=HostVariables)
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    places: Mapping[str, Place] = field(default_factory=dict)
+    directory: str = "."
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """The host's sites, in inventory order."""
+        return self.settings.sites
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Names of the host's roles; `nginx` for a host with sites that names none."""
+        if self.settings.roles is not None:
+            return self.settings.roles
+        return ("nginx",) if self.sites else ()
+
+    @property
+    def address(self) -> str:
+        """Where the host is reached: `ansible_host`, else its name."""
+        return self.settings.ansible_host or self.name

@@ -1,0 +1,111 @@
+"""A site: names, certificate, locations."""
+
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from deployer.model.location import Location
+from deployer.model.values import (
+    Frozen,
+    HeaderName,
+    HeaderValue,
+    Name,
+    OneOrMore,
+    Port,
+    ServerName,
+    Size,
+)
+from deployer.secret import Secret
+
+
+class CertificateFiles(Frozen):
+    """A certificate that the operator has.
+
+    Each value is the path of a PEM file on the controller, relative to the inventory, or the PEM text itself.
+    """
+
+    certificate: Annotated[str, Field(description="The chain in PEM, leaf first: a path or the text.")]
+    key: Annotated[Secret, Field(description="The private key in PEM: a path or the text.")]
+
+
+class LocalCa(Frozen):
+    """A certificate from a CA that the controller keeps, made on first use."""
+
+    directory: Annotated[
+        str | None, Field(description="Where the CA is kept; default: ~/.local/share/deployer/ca.")
+    ] = None
+
+
+class SelfSigned(Frozen):
+    """A certificate that nobody vouches for."""
+
+
+class Acme(Frozen):
+    """A certificate by ACME (RFC 8555)."""
+
+    email: str
+
+
+def _nothing_is_empty(value: object) -> object:
+    """`local_ca:` with nothing behind it means `local_ca: {}`."""
+    return {} if value is None else value
+
+
+class Tls(Frozen):
+    """Where a site's certificate comes from: exactly one source."""
+
+    files: CertificateFiles | None = None
+    local_ca: Annotated[LocalCa | None, BeforeValidator(_nothing_is_empty)] = None
+    self_signed: Annotated[SelfSigned | None, BeforeValidator(_nothing_is_empty)] = None
+    acme: Acme | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one_source(self) -> Self:
+        sources = [
+            name for name in ("files", "local_ca", "self_signed", "acme") if getattr(self, name) is not None
+        ]
+        if len(sources) != 1:
+            found = " and ".join(sources) or "none"
+            raise ValueError(f"tls has exactly one of files, local_ca, self_signed; this one has {found}")
+        if self.acme:
+            raise ValueError("acme is not available in this version; use files, local_ca or self_signed")
+        return self
+
+
+class Site(Frozen):
+    """One site: one set of names, one certificate, some locations."""
+
+    name: Annotated[Name, Field(description="Names the site's files and certificate on the host.")]
+    server_names: Annotated[tuple[ServerName, ...], OneOrMore, Field(min_length=1)]
+    tls: Annotated[Tls | None, Field(description="Absent: plain HTTP.")] = None
+    http_port: Port = 80
+    https_port: Port = 443
+    redirect_http: Annotated[bool, Field(description="With TLS, send visitors of plain HTTP to HTTPS.")] = (
+        True
+    )
+    http2: bool = True
+    max_body_size: Size = "1m"
+    headers: Annotated[
+        dict[HeaderName, HeaderValue],
+        Field(
+            description="Response headers of every location; an empty value takes one of the defaults away."
+        ),
+    ] = Field(default_factory=dict)
+    raw: Annotated[str, Field(description="nginx directives, put into the server block as they are.")] = ""
+    locations: Annotated[tuple[Location, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _no_path_twice(self) -> Self:
+        seen: dict[tuple[str, bool, bool], int] = {}
+        for index, location in enumerate(self.locations):
+            key = (
+                location.path.rstrip("/") if not location.regex else location.path,
+                location.exact,
+                location.regex,
+            )
+            if key in seen:
+                raise ValueError(
+                    f"path {location.path} of locations[{index}] is already taken by locations[{seen[key]}]"
+                )
+            seen[key] = index
+        return self
