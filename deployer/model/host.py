@@ -58,7 +58,7 @@ class HostVariables(Frozen):
                 for name in location.upstream:
                     if not is_address(name) and name not in self.upstreams:
                         raise ValueError(
-                            f"sites[{i}].locations[{j}] names the upstream {name!r}, which is not in upstreams"
+                            f"sites[{i}].locations[{j}] names the upstream {name!r}, not an entry of upstreams"
                         )
         return self
 

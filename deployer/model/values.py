@@ -45,6 +45,7 @@ def is_address(value: str) -> bool:
 
 
 def check_address(value: str) -> str:
+    """Return `value` if it is `host:port` or `unix:/path`; ValueError otherwise."""
     if _UNIX.match(value):
         return value
     match = _HOST_PORT.match(value)
