@@ -6,6 +6,10 @@ from enum import StrEnum
 from typing import assert_never
 
 
+INTERRUPTED_EXIT_CODE = 130
+"""What shells give to a program that Ctrl-C ended; the operator asked for it, so any failure outranks it."""
+
+
 class Phase(StrEnum):
     """The phases of one walk, in order; the names appear in output, outcomes and tests."""
 
@@ -33,6 +37,7 @@ class State(StrEnum):
     LOCKED = "locked"
     INVALID = "invalid"
     FAILED = "failed"
+    INTERRUPTED = "interrupted"
 
     @property
     def exit_code(self) -> int:
@@ -52,6 +57,8 @@ class State(StrEnum):
                 return 6
             case State.LOCKED:
                 return 7
+            case State.INTERRUPTED:
+                return INTERRUPTED_EXIT_CODE
             case _:
                 assert_never(self)
 
@@ -181,9 +188,12 @@ class Outcome:
 
 
 def worst_exit_code(codes: Sequence[int]) -> int:
-    """Return the exit code of a run over several hosts: a bug (1) outranks all, then the highest.
+    """Return the exit code of a run over several hosts: a bug (1) outranks all, then the highest failure.
 
-    >>> worst_exit_code([0, 4, 6]), worst_exit_code([1, 6]), worst_exit_code([])
-    (6, 1, 0)
+    >>> worst_exit_code([0, 4, 6]), worst_exit_code([1, 6]), worst_exit_code([6, 130]), worst_exit_code([])
+    (6, 1, 6, 0)
     """
-    return 1 if 1 in codes else max(codes, default=0)
+    if 1 in codes:
+        return 1
+    failures = [code for code in codes if code not in (0, INTERRUPTED_EXIT_CODE)]
+    return max(failures or codes, default=0)
