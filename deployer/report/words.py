@@ -1,0 +1,155 @@
+"""Short words for what happened: lines, counts, names of hosts."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import assert_never
+
+from rich.text import Text
+
+from deployer.outcome import Action, Change, Outcome, Phase, State, Verdict
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_NAMES_SHOWN = 5
+
+
+def visible(text: str) -> str:
+    r"""Show control characters instead of sending them to a terminal: what a host says is not trusted.
+
+    >>> visible("a\x1b[31m\r\n")
+    'a\\x1b[31m\n'
+    """
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text.replace("\r\n", "\n"))
+
+
+def style(state: State) -> str:
+    """Return the colour of a state."""
+    match state:
+        case State.UNCHANGED:
+            return "green"
+        case State.CHANGED | State.PLANNED | State.INTERRUPTED:
+            return "yellow"
+        case _:
+            return "bold red"
+
+
+def is_failure(outcome: Outcome) -> bool:
+    """Tell whether a host needs a paragraph of its own."""
+    return outcome.state.exit_code != 0
+
+
+def names(hosts: Sequence[str]) -> str:
+    """Name some hosts, and count the rest.
+
+    >>> names(["edge1", "edge2"]), names([f"web{n}" for n in range(1, 9)])
+    ('edge1, edge2', 'web1, web2, web3, web4, web5 and 3 more')
+    """
+    if len(hosts) <= _NAMES_SHOWN + 1:
+        return ", ".join(hosts)
+    return f"{', '.join(hosts[:_NAMES_SHOWN])} and {len(hosts) - _NAMES_SHOWN} more"
+
+
+def count(number: int, thing: str) -> str:
+    """Count things.
+
+    >>> count(1, "file"), count(3, "directory")
+    ('1 file', '3 directories')
+    """
+    if number == 1:
+        return f"1 {thing}"
+    return f"{number} {thing[:-1]}ies" if thing.endswith("y") else f"{number} {thing}s"
+
+
+def host_line(outcome: Outcome, *, width: int) -> Text:
+    """Say how one host ended, in a line: name, state, release, changes, probes."""
+    line = Text(f"{outcome.host:<{width}}  ")
+    line.append(f"{outcome.state:<11}", style=style(outcome.state))
+    parts = (_where(outcome), probes_in_words(outcome))
+    line.append("  " + "  ".join(part for part in parts if part))
+    line.rstrip()
+    return line
+
+
+def _where(outcome: Outcome) -> str:
+    if is_failure(outcome):
+        return f"at {outcome.phase}"
+    release = f"release {visible(outcome.serving)}" if outcome.serving else ""
+    changes = changes_in_words(outcome.changes)
+    return f"{release} ({changes})".strip() if changes else release
+
+
+def changes_in_words(changes: Sequence[Change]) -> str:
+    """Sum changes up, such as `4 files, nginx reloaded`."""
+    counted = Counter(change.kind for change in changes if change.kind != "service")
+    services = (f"{change.subject} {_done(change.action)}" for change in changes if change.kind == "service")
+    return visible(", ".join([*(count(number, kind) for kind, number in counted.items()), *services]))
+
+
+def probes_in_words(outcome: Outcome) -> str:
+    """Sum probes up, such as `probes 9/9`; those that are off do not count."""
+    asked = [probe for probe in outcome.probes if probe.verdict != Verdict.OFF]
+    passed = sum(probe.verdict == Verdict.PASSED for probe in asked)
+    return f"probes {passed}/{len(asked)}" if asked else ""
+
+
+def _done(action: Action) -> str:
+    match action:
+        case Action.CREATE | Action.UPDATE | Action.REMOVE | Action.RESTORE | Action.ENABLE:
+            return f"{action}d"
+        case Action.INSTALL | Action.START | Action.RELOAD | Action.RESTART:
+            return f"{action}ed"
+        case Action.RUN:
+            return "run"
+        case _:
+            assert_never(action)
+
+
+def symbol(action: Action) -> tuple[str, str]:
+    """Return the sign of an action in a plan, and its colour."""
+    match action:
+        case Action.CREATE | Action.INSTALL:
+            return "+", "green"
+        case Action.UPDATE | Action.RESTORE:
+            return "~", "yellow"
+        case Action.REMOVE:
+            return "-", "red"
+        case Action.START | Action.ENABLE | Action.RELOAD | Action.RESTART | Action.RUN:
+            return "*", "cyan"
+        case _:
+            assert_never(action)
+
+
+def what_serves(outcome: Outcome) -> str:
+    """Say which release visitors get after a failure, empty where that is not known."""
+    if not outcome.serving or outcome.serving in outcome.message:
+        return ""
+    verb = "serves again" if outcome.state == State.REVERTED else "still serves"
+    return f"release {outcome.serving} {verb}"
+
+
+def next_step(outcome: Outcome, command: str, inventory: str) -> str:
+    """Return what to type next after a failure: the walk's own advice, else one by state.
+
+    Args:
+        outcome: The host's outcome.
+        command: The command that ran, such as `apply`.
+        inventory: The inventory's path as the operator typed it.
+    """
+    target = f"{inventory} --limit {outcome.host}"
+    match outcome.state:
+        case State.UNCHANGED | State.CHANGED | State.PLANNED:
+            return outcome.next_step
+        case _ if outcome.next_step:
+            return outcome.next_step
+        case State.INVALID | State.REFUSED if command in ("plan", "apply"):
+            return f"deployer render {target}"
+        case State.REVERTED:
+            return f"deployer plan {target}"
+        case State.FAILED:
+            return f"deployer --debug {command} {target}"
+        case State.LOCKED:
+            return f"when the other run has ended: deployer {command} {target}"
+        case State.UNREACHABLE if outcome.phase == Phase.CONNECT:
+            return f"when {outcome.host} answers: deployer {command} {target}"
+        case _:
+            return f"deployer {command} {target}"
