@@ -22,6 +22,7 @@ class Facts:
         tomcat_version: Major version of the `tomcatN` package, such as `10`.
         ipv6: Whether the kernel has IPv6.
         init: `systemd` or `none`.
+        resolvers: Addresses of the host's DNS servers, from its resolv.conf.
     """
 
     os_id: str = "debian"
@@ -34,6 +35,7 @@ class Facts:
     tomcat_version: str = "10"
     ipv6: bool = True
     init: str = "systemd"
+    resolvers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,25 @@ class LiveFile:
     group: str = ""
     link: str = ""
     text: bytes | None = None
+
+
+@dataclass(frozen=True)
+class ManifestEntry:
+    """One managed path as a release has it.
+
+    Attributes:
+        sha256: 64 hex digits of its bytes.
+        identity: `bundle.File.identity` at the time of rendering.
+        mode: As in `0o640`.
+        owner: User name.
+        group: Group name.
+    """
+
+    sha256: str
+    identity: str
+    mode: int
+    owner: str
+    group: str
 
 
 @dataclass(frozen=True)
@@ -90,6 +111,7 @@ class Observation:
         current: The linked release, empty where there is none.
         running: The release that nginx answers with, empty where none answers.
         releases: All releases, oldest first, `original` included.
+        manifests: Release to its managed paths; the current one's, and others where asked for.
         files: Managed path to what is live there.
         packages: Package to installed version, empty string where it is not installed.
         services: Service to its state.
@@ -104,6 +126,7 @@ class Observation:
     current: str = ""
     running: str = ""
     releases: tuple[Release, ...] = ()
+    manifests: Mapping[str, Mapping[str, ManifestEntry]] = field(default_factory=dict)
     files: Mapping[str, LiveFile] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
     services: Mapping[str, ServiceState] = field(default_factory=dict)

@@ -1,0 +1,253 @@
+# Part 4 of 5: orders, stage, validate. Until the switch no live path changes.
+
+# End the run before the switch: everything live is as it was.
+refuse() {
+    say refused "$PHASE" "$1"
+    journal "refused" "${TO:-} $PHASE: $1"
+    [ -n "${T:-}" ] && rm -rf "$T"
+    if [ "${PICK:-}" != yes ] && [ -n "${TO:-}" ]; then rm -rf "$D/releases/$TO"; fi
+    rm -rf "$D"/releases/.tmp-*
+    drop_new_certificates
+    say end refused
+    exit 0
+}
+
+phase() {
+    PHASE=$1
+    say phase "$1"
+}
+
+# Orders are lines "KEYWORD FIELDS"; the last is "tar SIZE", and SIZE bytes of archive follow.
+read_orders() {
+    WHO='' FROM='' TO='' PICK=no KEEP=5 PACKAGES='' DIRS='' LINKS='' UNLINKS='' ABSENT='' CHECKS=''
+    COMMANDS='' CERTS='' SERVICES='' EXPECT='' RESTORES='' SIZE=0
+    while IFS= read -r order <&8; do
+        value=${order#* }
+        case "$order" in
+            'who '*) WHO=$value ;;
+            'from '*) FROM=${value#-} ;;
+            'to '*) TO=$value ;;
+            'pick '*) PICK=$value ;;
+            'keep '*) KEEP=$value ;;
+            'nginx '*) EXPECT=$value ;;
+            'package '*) PACKAGES="$PACKAGES $value" ;;
+            'dir '*) DIRS="$DIRS$value
+" ;;
+            'link '*) LINKS="$LINKS$value
+" ;;
+            'unlink '*) UNLINKS="$UNLINKS$value
+" ;;
+            'restore '*) RESTORES="$RESTORES$value
+" ;;
+            'absent '*) ABSENT="$ABSENT$value
+" ;;
+            'check '*) CHECKS="$CHECKS$value
+" ;;
+            'command '*) COMMANDS="$COMMANDS$value
+" ;;
+            'cert '*) CERTS="$CERTS $value" ;;
+            'service '*) SERVICES="$SERVICES$value
+" ;;
+            'tar '*) SIZE=$value; return 0 ;;
+        esac
+    done
+    PHASE=stage
+    refuse "the connection ended before all orders were read"
+}
+
+take_lock() {
+    mkdir -p "$D/releases" "$D/certs/.store" "$V" 2>"$T/said" || {
+        said "$T/said"
+        refuse "cannot create $D"
+    }
+    chmod 0755 "$D" "$D/releases" && chmod 0700 "$D/certs"
+    # The kernel drops this lock when we die, however we die.
+    exec 9>>"$D/lock"
+    flock -n 9 || {
+        say locked "$(tr '\t\n' '  ' <"$D/lock")"
+        rm -rf "$T"
+        say end locked
+        exit 0
+    }
+    printf '%s since %s' "$WHO" "$(now)" >"$D/lock"
+    [ "$(current)" = "$FROM" ] || {
+        say locked "changed meanwhile: current is $(current), the plan was made for ${FROM:-none}"
+        rm -rf "$T"
+        say end locked
+        exit 0
+    }
+    rm -rf "$D"/releases/.tmp-*
+}
+
+install_packages() {
+    [ -n "$PACKAGES" ] || return 0
+    export DEBIAN_FRONTEND=noninteractive
+    # A list that cannot be refreshed is no error yet: the package may still be had.
+    alone apt-get -q -o DPkg::Lock::Timeout=60 update >"$T/said" 2>&1
+    alone apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=60 \
+        -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
+        install $PACKAGES >"$T/said" 2>&1 || {
+        grep -e '^E: ' -e '^dpkg: error' "$T/said" >"$T/errors" || cp "$T/said" "$T/errors"
+        said "$T/errors"
+        refuse "apt-get could not install$PACKAGES"
+    }
+    for package in $PACKAGES; do say did install "$package"; done
+}
+
+# The templates were rendered for a version; on a bare host that was the expected one.
+check_version() {
+    [ -n "$EXPECT" ] && command -v nginx >/dev/null || return 0
+    version=$(nginx -v 2>&1 | sed -n 's|.*nginx/\([0-9.]*\).*|\1|p')
+    [ "$version" = "$EXPECT" ] && return 0
+    say stale "$version"
+    rm -rf "$T"
+    say end stale
+    exit 0
+}
+
+receive_archive() {
+    [ "$SIZE" -gt 0 ] || return 0
+    mkdir -p "$NEW" || refuse "cannot create $NEW"
+    (umask 077 && head -c "$SIZE" <&8 | tar -xpf - -C "$NEW") 2>"$T/said" || {
+        said "$T/said"
+        refuse "the release could not be unpacked"
+    }
+}
+
+own_file() {
+    set -- $1
+    chown "$3:$4" "$NEW/root$6" 2>"$T/said" && chmod "$2" "$NEW/root$6" && return 0
+    said "$T/said"
+    refuse "cannot give $6 to $3:$4"
+}
+
+# Owners and modes as the manifest says; every byte as it was sent.
+check_archive() {
+    [ -f "$NEW/manifest" ] || refuse "the release arrived without its manifest"
+    each own_file "$(cat "$NEW/manifest")"
+    sed "s|^\([0-9a-f]*\) [^/]*/|\1  $NEW/root/|" "$NEW/manifest" >"$T/sums"
+    [ ! -s "$T/sums" ] || sha256sum -c --status "$T/sums" 2>/dev/null ||
+        refuse "the release arrived damaged (is the disk full?)"
+}
+
+# On disk before it is named: after a power cut a release is whole or absent.
+finish_release() {
+    find "$NEW" -type d -exec chmod 0755 {} +
+    store_certificates
+    sync -f "$NEW/manifest" 2>/dev/null || sync
+    mv -T "$NEW" "$D/releases/$TO" || refuse "cannot name the release"
+}
+
+make_directory() {
+    set -- $1
+    mkdir -p "$R$4" 2>"$T/said" && chown "$2:$3" "$R$4" 2>"$T/said" && chmod "$1" "$R$4" && return 0
+    said "$T/said"
+    refuse "cannot make the directory $4"
+}
+
+decoded() { printf '%s' "$1" | base64 -d 2>/dev/null; }
+
+# A guarded command: creates, unless, run, each in base64, "-" for none.
+run_command() {
+    set -- $1
+    [ "$1" != - ] && [ -e "$R$(decoded "$1")" ] && return 0
+    [ "$2" != - ] && alone sh -c "$(decoded "$2")" >/dev/null 2>&1 && return 0
+    alone sh -c "$(decoded "$3")" >"$T/said" 2>&1 || {
+        said "$T/said"
+        refuse "a command failed: $(decoded "$3")"
+    }
+    say did run "$(decoded "$3")"
+}
+
+# Certificates are state: they live beside the releases, each pair in a folder of its own.
+store_certificates() {
+    for name in $CERTS; do
+        store="$D/certs/.store/$name-$TO"
+        rm -rf "$store" && mv -T "$NEW/certs/$name" "$store" && chmod 0700 "$store" &&
+            chmod 0600 "$store"/*.pem && (cd "$store" && sha256sum ./*.pem >sums) ||
+            refuse "cannot store the certificate $name"
+    done
+    rm -rf "$NEW/certs"
+}
+
+# A name that no certificate had yet goes live at once: nothing that serves refers to it.
+link_new_certificates() {
+    NEW_CERTS=''
+    for name in $CERTS; do
+        [ -e "$D/certs/$name" ] && continue
+        ln -sfn ".store/$name-$TO" "$D/certs/$name" && NEW_CERTS="$NEW_CERTS $name"
+    done
+}
+
+drop_new_certificates() {
+    for name in ${NEW_CERTS:-}; do rm -f "$D/certs/$name"; done
+    for name in ${CERTS:-}; do rm -rf "$D/certs/.store/$name-$TO"; done
+}
+
+stage() {
+    phase stage
+    T=$(mktemp -d "${TMPDIR:-/tmp}/deployer.XXXXXX") || { say refused stage "no temporary directory"; say end refused; exit 0; }
+    take_lock
+    NEW="$D/releases/.tmp-$TO"
+    install_packages
+    check_version
+    if [ "$PICK" = no ]; then
+        receive_archive
+        check_archive
+        finish_release
+    elif [ ! -d "$D/releases/$TO" ]; then
+        refuse "there is no release $TO"
+    fi
+    each make_directory "$DIRS"
+    each run_command "$COMMANDS"
+}
+
+# nginx judges a new pair by itself: the tree under test still refers to the old one.
+check_certificates() {
+    command -v nginx >/dev/null || return 0
+    for name in $CERTS; do
+        store="$D/certs/.store/$name-$TO"
+        cat >"$T/check.conf" <<CONF
+pid $T/check.pid; error_log stderr; events { }
+http { access_log off; server { listen unix:$T/check.sock ssl; ssl_certificate $store/fullchain.pem; ssl_certificate_key $store/privkey.pem; } }
+CONF
+        alone nginx -t -q -c "$T/check.conf" >"$T/said" 2>&1 || {
+            said "$T/said"
+            refuse "nginx does not accept the certificate $name"
+        }
+    done
+}
+
+# A check is "PATH COMMAND", %s in the command being the staged file. A warning is a refusal too:
+# a server name that two sites claim is no more than a warning to nginx.
+run_check() {
+    path=${1%% *} command=${1#* }
+    staged="$D/releases/$TO/root$path"
+    if [ "$TO" = original ]; then
+        # What was there before us may include by relative names: test it where it will live.
+        [ -f "$staged" ] || return 0
+        cp -L "$staged" "$R${path%/*}/.deployer-check" || return 1
+        staged="$R${path%/*}/.deployer-check"
+    fi
+    had_pid=no
+    [ -e "$NGINX_PID" ] && had_pid=yes
+    alone sh -c "$(printf '%s' "$command" | sed "s|%s|$staged|g")" >"$T/said" 2>&1
+    status=$?
+    # `nginx -t` leaves an empty pid file behind where there was none.
+    [ "$had_pid" = no ] && [ ! -s "$NGINX_PID" ] && rm -f "$NGINX_PID"
+    [ "$TO" = original ] && rm -f "$staged"
+    [ "$status" = 0 ] && { [ "$TO" = original ] || ! grep -q '\[warn\]' "$T/said"; }
+}
+
+require_check() {
+    run_check "$1" && return 0
+    said "$T/said"
+    refuse "${1#* }"
+}
+
+validate() {
+    phase validate
+    check_certificates
+    link_new_certificates
+    each require_check "$CHECKS"
+}
