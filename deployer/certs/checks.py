@@ -1,0 +1,57 @@
+"""The check before anything is contacted: every certificate of every host, every problem at once."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from deployer.certs.address import at
+from deployer.certs.sites import SOURCES, source_name, value_path
+from deployer.certs.source import Findings
+from deployer.errors import CertificateError, Problem
+from deployer.model.host import Host
+from deployer.model.site import Site, Tls
+
+
+def check(hosts: Sequence[Host], now: datetime) -> tuple[str, ...]:
+    """Judge the certificates of all sites of `hosts`; contacts nothing, makes nothing.
+
+    What many hosts share is read once and reported once.
+
+    Args:
+        hosts: The hosts that will be contacted.
+        now: Aware, UTC.
+
+    Returns:
+        Warnings, such as certificates that end within 14 days.
+
+    Raises:
+        CertificateError: With every problem of every host, in inventory order.
+    """
+    judged: dict[tuple[object, ...], Findings] = {}
+    problems: dict[Problem, None] = {}
+    warnings: dict[str, None] = {}
+    for host, index, site, tls in _tls_sites(hosts):
+        key = (site.name, site.server_names, tls, host.directory)
+        if key not in judged:
+            judged[key] = _judge(site, tls, Path(host.directory), now=now)
+        found = judged[key]
+        warnings.update(dict.fromkeys(found.warnings))
+        value = value_path(index, tls)
+        problems.update(dict.fromkeys(at(host, value, problem) for problem in found.problems))
+    if problems:
+        raise CertificateError(tuple(problems))
+    return tuple(warnings)
+
+
+def _judge(site: Site, tls: Tls, folder: Path, *, now: datetime) -> Findings:
+    try:
+        return SOURCES[source_name(tls)].check(site, folder, now=now)
+    except CertificateError as error:
+        return Findings(problems=error.problems)
+
+
+def _tls_sites(hosts: Sequence[Host]) -> Iterator[tuple[Host, int, Site, Tls]]:
+    for host in hosts:
+        for index, site in enumerate(host.sites):
+            if site.tls is not None:
+                yield host, index, site, site.tls

@@ -1,0 +1,137 @@
+"""Issuing certificates: a CA, leaves under it, and leaves that sign themselves (RFC 5280)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from deployer.bundle import Certificate
+from deployer.certs.names import alternative_name
+from deployer.certs.pem import chain_pem, key_pem
+from deployer.model.site import Site
+from deployer.secret import Secret
+
+CA_LIFETIME = timedelta(days=3650)
+LEAF_LIFETIME = timedelta(days=90)
+SELF_SIGNED_LIFETIME = timedelta(days=365)
+
+_CLOCK_SKEW = timedelta(hours=1)
+_LONGEST_COMMON_NAME = 64
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A CA: its certificate, and the key that signs."""
+
+    certificate: x509.Certificate
+    key: CertificateIssuerPrivateKeyTypes
+
+
+def new_authority(now: datetime) -> Authority:
+    """Make a CA for ten years that may issue leaves only.
+
+    Its name ends with the first digits of its key identifier: a browser that trusts two CAs of ours
+    must not mistake one for the other.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    name = _name(f"deployer local CA {identifier.digest.hex()[:8]}")
+    builder = (
+        _builder(key.public_key(), begins=now - _CLOCK_SKEW, ends=now + CA_LIFETIME)
+        .subject_name(name)
+        .issuer_name(name)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_key_usage(signs_certificates=True), critical=True)
+    )
+    return Authority(builder.sign(key, hashes.SHA256()), key)
+
+
+def issue(site: Site, authority: Authority, *, now: datetime) -> Certificate:
+    """Issue a certificate for `site` under `authority`, 90 days at most, never longer than the CA's.
+
+    The chain is the leaf alone: who trusts the CA has its certificate.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    begins = now - _CLOCK_SKEW
+    ends = min(begins + LEAF_LIFETIME, authority.certificate.not_valid_after_utc)
+    builder = (
+        _leaf(_builder(key.public_key(), begins=begins, ends=ends), site)
+        .issuer_name(authority.certificate.subject)
+        .add_extension(_authority_identifier(authority.certificate), critical=False)
+    )
+    return _certificate(site, builder.sign(authority.key, _digest(authority.key)), key=key)
+
+
+def issue_self_signed(site: Site, now: datetime) -> Certificate:
+    """Issue a certificate for `site` that only its own key vouches for, for 365 days."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    begins = now - _CLOCK_SKEW
+    builder = _leaf(_builder(key.public_key(), begins=begins, ends=begins + SELF_SIGNED_LIFETIME), site)
+    certificate = builder.issuer_name(_subject(site)).sign(key, hashes.SHA256())
+    return _certificate(site, certificate, key=key)
+
+
+def _certificate(site: Site, leaf: x509.Certificate, *, key: ec.EllipticCurvePrivateKey) -> Certificate:
+    return Certificate(site.name, chain_pem((leaf,)), Secret(key_pem(key).decode()))
+
+
+def _builder(key: ec.EllipticCurvePublicKey, *, begins: datetime, ends: datetime) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(ends)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+
+
+def _leaf(builder: x509.CertificateBuilder, site: Site) -> x509.CertificateBuilder:
+    return (
+        builder.subject_name(_subject(site))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(alternative_name(site.server_names), critical=False)
+    )
+
+
+def _subject(site: Site) -> x509.Name:
+    first = site.server_names[0].lower()
+    return _name(first if len(first) <= _LONGEST_COMMON_NAME else site.name)
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _authority_identifier(certificate: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    try:
+        subject = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        subject = x509.SubjectKeyIdentifier.from_public_key(certificate.public_key())
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(subject)
+
+
+def _digest(key: CertificateIssuerPrivateKeyTypes) -> hashes.SHA256 | None:
+    """Ed25519 and Ed448 bring their own digest: an operator may have put a CA of his own there."""
+    own = isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey)
+    return None if own else hashes.SHA256()
