@@ -22,6 +22,9 @@ class HostVariables(Frozen):
     ansible_port: Port | None = None
     ansible_user: Annotated[str | None, Field(min_length=1)] = None
     ansible_ssh_private_key_file: str | None = None
+    ansible_ssh_known_hosts_file: Annotated[
+        str | None, Field(description="File of known host keys; default: ~/.ssh/known_hosts.")
+    ] = None
     ansible_connection: Literal["ssh", "docker", "local"] = "ssh"
     ansible_become: bool = False
     ansible_become_user: str = "root"
