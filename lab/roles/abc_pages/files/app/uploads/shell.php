@@ -1,0 +1,1 @@
+<?php echo "EXECUTED: an uploaded script ran\n";
