@@ -1,6 +1,6 @@
 # The host's side of deployer, part 1 of 5: words, events, the lock. POSIX sh and base tools only.
 #
-# Called as: sh -c SCRIPT deployer OPERATION ROOT [ARGUMENT...]
+# Called as: sh -c SCRIPT deployer ROOT [QUESTION...]
 # ROOT is empty on a real host; tests give a directory that stands for /.
 # Every event is one line on standard output: "deployer", kind, fields, separated by tabs.
 # The last event is "end": without it the script did not run to its end.
@@ -10,9 +10,8 @@ umask 022
 LC_ALL=C; export LC_ALL
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"; export PATH
 TAB=$(printf '\t')
-OPERATION=$1
-R=$2
-shift 2
+R=$1
+shift
 D="$R/etc/deployer"
 V="$R/var/lib/deployer"
 NGINX_LOG="$R/var/log/nginx/error.log"

@@ -133,7 +133,7 @@ check_archive() {
 # On disk before it is named: after a power cut a release is whole or absent.
 finish_release() {
     find "$NEW" -type d -exec chmod 0755 {} +
-    store_certificates
+    chmod 0644 "$NEW/manifest" "$NEW/release.json" "$NEW/asks"
     sync -f "$NEW/manifest" 2>/dev/null || sync
     mv -T "$NEW" "$D/releases/$TO" || refuse "cannot name the release"
 }
@@ -162,7 +162,7 @@ run_command() {
 # Certificates are state: they live beside the releases, each pair in a folder of its own.
 store_certificates() {
     for name in $CERTS; do
-        store="$D/certs/.store/$name-$TO"
+        store="$D/certs/.store/$name-$RUN"
         rm -rf "$store" && mv -T "$NEW/certs/$name" "$store" && chmod 0700 "$store" &&
             chmod 0600 "$store"/*.pem && (cd "$store" && sha256sum ./*.pem >sums) ||
             refuse "cannot store the certificate $name"
@@ -175,13 +175,13 @@ link_new_certificates() {
     NEW_CERTS=''
     for name in $CERTS; do
         [ -e "$D/certs/$name" ] && continue
-        ln -sfn ".store/$name-$TO" "$D/certs/$name" && NEW_CERTS="$NEW_CERTS $name"
+        ln -sfn ".store/$name-$RUN" "$D/certs/$name" && NEW_CERTS="$NEW_CERTS $name"
     done
 }
 
 drop_new_certificates() {
     for name in ${NEW_CERTS:-}; do rm -f "$D/certs/$name"; done
-    for name in ${CERTS:-}; do rm -rf "$D/certs/.store/$name-$TO"; done
+    for name in ${CERTS:-}; do rm -rf "$D/certs/.store/$name-$RUN"; done
 }
 
 stage() {
@@ -189,15 +189,15 @@ stage() {
     T=$(mktemp -d "${TMPDIR:-/tmp}/deployer.XXXXXX") || { say refused stage "no temporary directory"; say end refused; exit 0; }
     take_lock
     NEW="$D/releases/.tmp-$TO"
+    RUN=$(date -u +%Y%m%dT%H%M%SZ)-$$
     install_packages
     check_version
-    if [ "$PICK" = no ]; then
-        receive_archive
-        check_archive
-        finish_release
-    elif [ ! -d "$D/releases/$TO" ]; then
-        refuse "there is no release $TO"
-    fi
+    receive_archive
+    if [ "$PICK" = no ]; then check_archive; fi
+    store_certificates
+    if [ "$PICK" = no ]; then finish_release; fi
+    [ -d "$D/releases/$TO" ] || refuse "there is no release $TO"
+    rm -rf "$NEW"
     each make_directory "$DIRS"
     each run_command "$COMMANDS"
 }
@@ -206,7 +206,7 @@ stage() {
 check_certificates() {
     command -v nginx >/dev/null || return 0
     for name in $CERTS; do
-        store="$D/certs/.store/$name-$TO"
+        store="$D/certs/.store/$name-$RUN"
         cat >"$T/check.conf" <<CONF
 pid $T/check.pid; error_log stderr; events { }
 http { access_log off; server { listen unix:$T/check.sock ssl; ssl_certificate $store/fullchain.pem; ssl_certificate_key $store/privkey.pem; } }

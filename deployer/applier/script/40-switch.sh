@@ -67,7 +67,7 @@ switch_certificates() {
     OLD_CERTS=''
     for name in $CERTS; do
         OLD_CERTS="$OLD_CERTS $name=$(live_certificate "$name")"
-        link_over "$D/certs/$name" ".store/$name-$TO" || return 1
+        link_over "$D/certs/$name" ".store/$name-$RUN" || return 1
     done
 }
 
@@ -79,7 +79,6 @@ restore_certificates() {
 
 switch() {
     phase switch
-    RUN=$(date -u +%Y%m%dT%H%M%SZ)-$$
     WHY='the switch failed' REMOVED=''
     {
         each keep_original "$LINKS$ABSENT" && adopt &&
@@ -201,8 +200,3 @@ apply() {
     await_decision
     confirm
 }
-
-case "$OPERATION" in
-    observe) observe "$@" ;;
-    apply) apply ;;
-esac

@@ -1,0 +1,151 @@
+"""One look at a host: run the script's observing half, and read what it said."""
+
+import base64
+import re
+from collections.abc import AsyncIterator, Iterable, Sequence
+
+from deployer.applier.command import Privilege, argv, opening
+from deployer.applier.events import Event, parse_events
+from deployer.errors import UnreachableError
+from deployer.facts import Facts, LiveFile, ManifestEntry, Observation, Release, ServiceState, Version
+from deployer.release import parse_manifest_line
+from deployer.transport import Result, Transport
+
+# What the distributions bring, for hosts that do not have it yet.
+_NGINX = {
+    **{"buster": "1.14.2", "bullseye": "1.18.0", "bookworm": "1.22.1", "trixie": "1.26.3"},
+    **{"focal": "1.18.0", "jammy": "1.18.0", "noble": "1.24.0"},
+}
+_OPENSSL = {"buster": "1.1.1", "bullseye": "1.1.1", "focal": "1.1.1", "trixie": "3.5.0"}
+_PHP = {
+    **{"buster": "7.3", "bullseye": "7.4", "bookworm": "8.2", "trixie": "8.4"},
+    **{"focal": "7.4", "jammy": "8.1", "noble": "8.3"},
+}
+_TOMCAT = {"buster": "9", "bullseye": "9", "focal": "9", "jammy": "9"}
+
+
+async def observe(transport: Transport, privilege: Privilege, questions: Sequence[str] = ()) -> Observation:
+    """Look at the host once.
+
+    Args:
+        transport: An open connection.
+        privilege: How to become root.
+        questions: What to ask beyond the current release: `package:NAME`, `service:NAME`, `dir:PATH`,
+            `file:PATH`, `text:PATH`, `manifest:RELEASE`, `journal`.
+
+    Raises:
+        UnreachableError: The connection was lost, or root could not be had.
+    """
+    result = await transport.run(argv(privilege, "observe", *questions), stdin=_once(opening(privilege)))
+    events = tuple(parse_events(result.stdout))
+    _require_end(events, result, privilege)
+    return read_observation(events)
+
+
+async def _once(chunk: bytes) -> AsyncIterator[bytes]:
+    yield chunk
+
+
+def _require_end(events: Sequence[Event], result: Result, privilege: Privilege) -> None:
+    if unprivileged := next((event for event in events if event.kind == "unprivileged"), None):
+        raise UnreachableError(
+            f"logged in as {unprivileged[0]}, but deploying needs root",
+            next_step="set ansible_become: true in the inventory",
+        )
+    if events and events[-1].kind == "end":
+        return
+    said = (result.stderr or result.stdout).strip().splitlines()
+    last = said[-1] if said else f"exit code {result.exit_code}"
+    if privilege.become and "sudo" in last:
+        raise UnreachableError(
+            f"sudo refused: {last}", next_step="-K asks for sudo's password; or allow NOPASSWD for this user"
+        )
+    raise UnreachableError(f"the host's script did not run to its end: {last}")
+
+
+def read_observation(events: Sequence[Event]) -> Observation:
+    """Build an observation of what the script said."""
+    texts = {event[0]: base64.b64decode(event[1]) for event in _of("text", events)}
+    return Observation(
+        facts=read_facts(events),
+        clock=int(_last("clock", events) or 0),
+        current=_last("current", events),
+        running=_last("running", events),
+        releases=tuple(
+            Release(event[0], confirmed=event[1] == "yes", meta=event[2]) for event in _of("release", events)
+        ),
+        manifests=_manifests(events),
+        files={event[0]: _live(event, texts.get(event[0])) for event in _of("file", events)},
+        packages={event[0]: event[1] for event in _of("package", events)},
+        services={
+            event[0]: ServiceState(active=event[1] == "yes", enabled=event[2] == "yes")
+            for event in _of("service", events)
+        },
+        directories={event[0]: _stat(event[1]) for event in _of("dir", events)},
+        certificates={event[0]: base64.b64decode(event[1]) for event in _of("cert", events)},
+        journal=tuple(event[0] for event in _of("journal", events)),
+        lock=_last("lock", events),
+    )
+
+
+def _of(kind: str, events: Iterable[Event]) -> Iterable[Event]:
+    return (event for event in events if event.kind == kind)
+
+
+def _last(kind: str, events: Iterable[Event]) -> str:
+    return next((event[0] for event in reversed(tuple(_of(kind, events)))), "")
+
+
+def _manifests(events: Sequence[Event]) -> dict[str, dict[str, ManifestEntry]]:
+    manifests: dict[str, dict[str, ManifestEntry]] = {}
+    for event in _of("manifest", events):
+        path, entry = parse_manifest_line(event[1])
+        manifests.setdefault(event[0], {})[path] = entry
+    return manifests
+
+
+def _stat(said: str, *, link: str = "", sha256: str = "", text: bytes | None = None) -> LiveFile:
+    if not said:
+        return LiveFile(link=link)
+    mode, owner, group = said.split(" ")
+    return LiveFile(sha256=sha256, mode=int(mode, 8), owner=owner, group=group, link=link, text=text)
+
+
+def _live(event: Event, text: bytes | None) -> LiveFile:
+    return _stat(event[2], link=event[1], sha256=event[3], text=text)
+
+
+def read_facts(events: Sequence[Event]) -> Facts:
+    """Read the facts; what a bare host cannot say yet is what its distribution would bring."""
+    said = {event[0]: event[1] for event in _of("fact", events)}
+    nginx = "\n".join(event[0] for event in _of("nginx", events))
+    candidate = next((event[1] for event in _of("candidate", events)), "")
+    codename = said.get("os_codename", "")
+    release = re.search(r"nginx/([\d.]+)", nginx)
+    return Facts(
+        os_id=said.get("os_id", ""),
+        os_version=said.get("os_version", ""),
+        os_codename=codename,
+        nginx_version=_version(release[1] if release else candidate or _NGINX.get(codename, ""))
+        or (1, 22, 1),
+        nginx_modules=frozenset(re.findall(r"--with-([a-z0-9_]+)_module", nginx)),
+        openssl_version=_openssl(nginx) or _version(_OPENSSL.get(codename, "3.0.0")),
+        php_version=said.get("php_version") or _PHP.get(codename, "8.2"),
+        tomcat_version=said.get("tomcat_version") or _TOMCAT.get(codename, "10"),
+        ipv6=said.get("ipv6") == "yes",
+        init=said.get("init", "none"),
+        resolvers=tuple(event[0] for event in _of("resolver", events)),
+    )
+
+
+def _version(text: str) -> Version:
+    match = re.match(r"(?:\d+:)?(\d+(?:\.\d+)*)", text)
+    return tuple(int(part) for part in match[1].split(".")) if match else ()
+
+
+def _openssl(nginx: str) -> Version:
+    """The library that nginx runs with decides, where that differs from the one it was built with."""
+    found = re.search(r"running with OpenSSL ([\d.]+)", nginx) or re.search(
+        r"built with OpenSSL ([\d.]+)", nginx
+    )
+    return _version(found[1]) if found else ()
