@@ -1,0 +1,71 @@
+"""How a function becomes a command: options in, answer out, everything caught in one place."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import typer
+
+from deployer.cli.answer import Answer, of_bug, of_error, of_interrupt, show
+from deployer.errors import DeployerError
+
+Options = TypeVar("Options")
+
+EXIT_CODES = """[bold]Exit codes[/]; with several hosts, the worst
+
+0  done, or nothing to do
+
+1  a bug in deployer
+
+2  usage or inventory; nothing was contacted
+
+3  the plan has changes (--exit-code only)
+
+4  a host is unreachable
+
+5  refused by validation, nothing changed; or verify found a probe failing
+
+6  gone back after the switch
+
+7  locked by another run
+
+8  the lab or Docker is not available
+
+130  interrupted, and nothing worse"""
+
+
+def takes(
+    app: typer.Typer, name: str, options: type[Options], *, prefix: str = ""
+) -> Callable[[Callable[[Options], Answer]], Callable[[Options], Answer]]:
+    """Register a function of one frozen value as the command `name`, each field being an option.
+
+    Typer reads a function's signature; the command's is that of the class, so that commands share
+    options by inheritance and no function has a dozen parameters.
+    """
+
+    def register(function: Callable[[Options], Answer]) -> Callable[[Options], Answer]:
+        def run(**values: Any) -> None:  # noqa: ANN401 - typer hands over what the signature says
+            debug = bool(values.get("debug"))
+            answer = _answer(function, options(**values), f"{prefix}{name}", debug=debug)
+            show(answer, as_json=bool(values.get("json")))
+            raise typer.Exit(answer.exit_code)
+
+        signature = inspect.signature(options)
+        # typer reads both: the signature for defaults, the annotations for types
+        vars(run)["__signature__"] = signature.replace(return_annotation=None)
+        run.__annotations__ = {key: entry.annotation for key, entry in signature.parameters.items()}
+        app.command(name, help=inspect.getdoc(function), epilog=EXIT_CODES)(run)
+        return function
+
+    return register
+
+
+def _answer(function: Callable[[Options], Answer], options: Options, command: str, *, debug: bool) -> Answer:
+    try:
+        return function(options)
+    except DeployerError as error:
+        return of_error(command, error)
+    except KeyboardInterrupt:
+        return of_interrupt(command)
+    except Exception as error:  # here, and only here, a bug becomes exit code 1
+        return of_bug(command, error, debug=debug)

@@ -1,0 +1,97 @@
+"""From options to hosts: the inventory with `--set` and `--limit`, sudo's password, certificates."""
+
+import getpass
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deployer.cli.options import Selecting, Walking
+from deployer.errors import UsageError
+from deployer.resources import share
+
+if TYPE_CHECKING:
+    from deployer.inventory import Inventory
+    from deployer.model.host import Host
+
+
+def role_folders(inventory: Path) -> tuple[Path, ...]:
+    """Return where roles are looked for: beside the inventory first, then the project's own."""
+    return (inventory.parent / "roles", share() / "roles")
+
+
+def load(options: Selecting) -> "Inventory":
+    """Load the inventory with the values of `--set`.
+
+    Raises:
+        InventoryError: With every problem of the file.
+        UsageError: A `--set` without `=`.
+    """
+    # Here and below: imported late so that `--help` starts fast.
+    from deployer import inventory, roles
+
+    known = roles.default_variable_names(role_folders(options.inventory))
+    return inventory.load(
+        options.inventory, set_values=parse_set(options.set_values or ()), known_variables=known
+    )
+
+
+def select(options: Selecting) -> "tuple[Host, ...]":
+    """Load the inventory and return the hosts that `--limit` leaves.
+
+    Raises:
+        UsageError: Also where no host is left.
+    """
+    loaded = load(options)
+    hosts = loaded.select(options.limit) if options.limit else loaded.hosts
+    if not hosts:
+        raise UsageError(f"{options.inventory} has no hosts", next_step="deployer schema")
+    if isinstance(options, Walking) and options.ask_become_password:
+        return with_become_password(hosts, ask_password())
+    return hosts
+
+
+def parse_set(pairs: Sequence[str]) -> dict[str, str]:
+    """Split `--set` values.
+
+    >>> parse_set(["a=b=c"])
+    {'a': 'b=c'}
+    """
+    for pair in pairs:
+        if not pair.partition("=")[1]:
+            raise UsageError(f"--set {pair}: not KEY=VALUE")
+    return {key.strip(): value for key, _, value in (pair.partition("=") for pair in pairs)}
+
+
+def check_certificates(hosts: "Sequence[Host]") -> tuple[str, ...]:
+    """Refuse certificates that cannot serve their sites; return warnings.
+
+    Raises:
+        CertificateError: With every problem found.
+    """
+    from deployer import certs
+
+    return certs.check(hosts, datetime.now(UTC))
+
+
+def ask_password() -> str:
+    """Ask for sudo's password on the terminal; where there is none, read a line of standard input."""
+    if sys.stdin.isatty():
+        return getpass.getpass("sudo password: ")
+    return sys.stdin.readline().rstrip("\n")
+
+
+def with_become_password(hosts: "Sequence[Host]", password: str) -> "tuple[Host, ...]":
+    """Give `password` to hosts that become and have none of their own, as Ansible does."""
+    from deployer.secret import Secret
+
+    def given(host: "Host") -> "Host":
+        settings = host.settings
+        if not settings.ansible_become or settings.ansible_become_password is not None:
+            return host
+        update = {"ansible_become_password": Secret(password)}
+        return replace(host, settings=settings.model_copy(update=update))
+
+    return tuple(given(host) for host in hosts)

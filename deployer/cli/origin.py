@@ -1,0 +1,41 @@
+"""Who runs this, and from which revision of the inventory: told to hosts for their history."""
+
+import getpass
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+_GIT_SECONDS = 5
+
+
+def who() -> str:
+    """Return `user@controller`; behind sudo, the user who called it."""
+    try:
+        user = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # a container's user id without a name
+        user = f"uid{os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
+
+
+def revision(folder: Path) -> str:
+    """Return the short git revision of `folder`, `+` after it if the folder has uncommitted changes.
+
+    Empty without git, outside a work tree, and before the first commit.
+    """
+    head = _git(folder, "rev-parse", "--short", "HEAD")
+    return head + ("+" if head and _git(folder, "status", "--porcelain", "--", ".") else "")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed arguments, no shell
+            ["git", "--no-optional-locks", "-C", str(folder), *arguments],  # noqa: S607 - the operator's own git
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_GIT_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,138 @@
+"""The commands that contact hosts: plan, apply, rollback, history, verify."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import RenderableType
+
+from deployer.cli.answer import Answer
+from deployer.cli.command import takes
+from deployer.cli.loading import check_certificates, select
+from deployer.cli.options import Apply, Plan, Rollback, Walking
+from deployer.cli.origin import revision, who
+from deployer.errors import UsageError
+from deployer.outcome import Outcome, State, Verdict, worst_exit_code
+from deployer.report import document, text
+from deployer.report.words import names, next_step
+
+if TYPE_CHECKING:
+    from deployer.fleet import Walk
+    from deployer.model.host import Host
+
+PLAN_HAS_CHANGES = 3
+PROBE_FAILED = 5
+
+Words = Callable[[Sequence[Outcome]], list[RenderableType]]
+
+
+def register(app: typer.Typer) -> None:
+    """Give `app` the commands of this module."""
+    takes(app, "plan", Plan)(plan)
+    takes(app, "apply", Apply)(apply)
+    takes(app, "rollback", Rollback)(rollback)
+    takes(app, "verify", Walking)(verify)
+    takes(app, "history", Walking)(history)
+
+
+def plan(options: Plan) -> Answer:
+    """Show what apply would do, to the byte, and change nothing."""
+    outcomes, warnings = _apply(options, check=True, diff=options.diff)
+    answer = _answer("plan", outcomes, lambda done: text.planned(done, diff=options.diff), warnings)
+    changes = any(outcome.state == State.PLANNED for outcome in outcomes)
+    if options.exit_code and changes and answer.exit_code == 0:
+        return _with_exit_code(answer, PLAN_HAS_CHANGES)
+    return answer
+
+
+def apply(options: Apply) -> Answer:
+    """Make hosts what the inventory says, prove it, and go back where the proof fails. Asks nothing."""
+    outcomes, warnings = _apply(options, check=options.check, diff=options.diff)
+    return _answer("apply", outcomes, _result(options), warnings)
+
+
+def rollback(options: Rollback) -> Answer:
+    """Go back to an earlier release, through the same proofs; on a terminal, asks before several hosts."""
+    from deployer import deploy  # late: starts fast
+
+    hosts = select(options)
+    _confirm(hosts, options)
+    folder = options.inventory.parent
+    wanted = deploy.RollbackOptions(
+        to=options.to,
+        steps=options.steps,
+        check=options.check,
+        diff=options.diff,
+        who=who(),
+        revision=revision(folder),
+    )
+    outcomes = walk("rollback", hosts, options, lambda host, watch: deploy.rollback(host, wanted, watch))
+    return _answer("rollback", outcomes, _result(options))
+
+
+def verify(options: Walking) -> Answer:
+    """Ask every site what a visitor would ask, and show the answers; changes nothing."""
+    from deployer import deploy  # late: starts fast
+
+    outcomes = walk("verify", select(options), options, deploy.verify)
+    answer = _answer("verify", outcomes, text.verified)
+    failed = any(probe.verdict == Verdict.FAILED for outcome in outcomes for probe in outcome.probes)
+    return _with_exit_code(answer, PROBE_FAILED) if failed and answer.exit_code == 0 else answer
+
+
+def history(options: Walking) -> Answer:
+    """Show the releases of every host: when, who, from which revision, and how they did."""
+    from deployer import deploy  # late: starts fast
+
+    return _answer("history", walk("history", select(options), options, deploy.history), text.history)
+
+
+def walk(command: str, hosts: "Sequence[Host]", options: Walking, one: "Walk") -> tuple[Outcome, ...]:
+    """Walk all hosts with progress on stderr; failures get a next step where they brought none."""
+    from deployer import fleet  # late: starts fast
+    from deployer.cli.progress import progress
+
+    listener = progress([host.name for host in hosts], debug=options.debug)
+    with listener.shown():
+        outcomes = asyncio.run(fleet.run(hosts, one, parallel=options.parallel, listener=listener))
+    inventory = str(options.inventory)
+    return tuple(replace(outcome, next_step=next_step(outcome, command, inventory)) for outcome in outcomes)
+
+
+def _apply(options: Walking, *, check: bool, diff: bool) -> tuple[tuple[Outcome, ...], tuple[str, ...]]:
+    from deployer import deploy  # late: starts fast
+
+    hosts = select(options)
+    warnings = check_certificates(hosts)
+    wanted = deploy.Options(check=check, diff=diff, who=who(), revision=revision(options.inventory.parent))
+    command = "plan" if isinstance(options, Plan) else "apply"
+    return walk(command, hosts, options, lambda host, watch: deploy.apply(host, wanted, watch)), warnings
+
+
+def _result(options: Apply | Rollback) -> Words:
+    if options.check:
+        return lambda outcomes: text.planned(outcomes, diff=options.diff)
+    return lambda outcomes: text.applied(outcomes, diff=options.diff, verbose=options.verbose)
+
+
+def _answer(command: str, outcomes: Sequence[Outcome], words: Words, warnings: Sequence[str] = ()) -> Answer:
+    code = worst_exit_code([outcome.state.exit_code for outcome in outcomes])
+    told = document.of_outcomes(command, outcomes, exit_code=code, warnings=warnings)
+    return Answer(code, told, [*text.warnings(warnings), *words(outcomes)])
+
+
+def _with_exit_code(answer: Answer, code: int) -> Answer:
+    return replace(answer, exit_code=code, document={**answer.document, "exit_code": code})
+
+
+def _confirm(hosts: "Sequence[Host]", options: Rollback) -> None:
+    """Ask before several hosts go back, where somebody is there to answer."""
+    asks = len(hosts) > 1 and not (options.yes or options.check or options.json)
+    if not asks or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    question = f"Roll back {len(hosts)} hosts ({names([host.name for host in hosts])})?"
+    if not typer.confirm(question, err=True):
+        raise UsageError("not confirmed; nothing was contacted")
