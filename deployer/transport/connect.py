@@ -1,0 +1,31 @@
+"""From a host of the inventory to an open transport."""
+
+from typing import assert_never
+
+from deployer.model.host import Host
+from deployer.transport import Transport
+
+
+async def connect(host: Host) -> Transport:
+    """Open the transport that `ansible_connection` names.
+
+    Each library is imported when it is first needed: they take longer than the rest of the start.
+
+    Raises:
+        UnreachableError: The host cannot be reached; says why, and what to do.
+    """
+    match host.settings.ansible_connection:
+        case "ssh":
+            from deployer.transport.ssh import SshTransport
+
+            return await SshTransport.open(host)
+        case "docker":
+            from deployer.transport.docker import DockerTransport
+
+            return await DockerTransport.open(host)
+        case "local":
+            from deployer.transport.local import LocalTransport
+
+            return LocalTransport()
+        case other:
+            assert_never(other)
