@@ -12,25 +12,15 @@ from deployer.errors import DeployerError
 Options = TypeVar("Options")
 
 EXIT_CODES = """[bold]Exit codes[/]; with several hosts, the worst
-
 0  done, or nothing to do
-
 1  a bug in deployer
-
 2  usage or inventory; nothing was contacted
-
 3  the plan has changes (--exit-code only)
-
 4  a host is unreachable
-
 5  refused by validation, nothing changed; or verify found a probe failing
-
 6  gone back after the switch
-
 7  locked by another run
-
 8  the lab or Docker is not available
-
 130  interrupted, and nothing worse"""
 
 

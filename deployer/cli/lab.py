@@ -1,7 +1,7 @@
 """The commands of the lab: up, down, status, ssh, logs."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -83,7 +83,7 @@ def _started(screen: Console) -> "LabStatus":
     return lab.up(lambda note: screen.print(f"lab: {note}", soft_wrap=True))
 
 
-def _become(argv: Sequence[str]) -> NoReturn:
+def _become(argv: list[str]) -> NoReturn:
     """End this program and be `argv`: its terminal, its signals and its exit code are the user's."""
     try:
         os.execvp(argv[0], argv)  # noqa: S606 - a shell between would only quote badly

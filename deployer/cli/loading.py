@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from deployer.cli.options import Selecting, Walking
 from deployer.errors import UsageError
-from deployer.resources import share
 
 if TYPE_CHECKING:
     from deployer.inventory import Inventory
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def role_folders(inventory: Path) -> tuple[Path, ...]:
-    """Return where roles are looked for: beside the inventory first, then the project's own."""
-    return (inventory.parent / "roles", share() / "roles")
+    """Return where roles are looked for before the project's own."""
+    return (inventory.parent / "roles",)
 
 
 def load(options: Selecting) -> "Inventory":
@@ -74,6 +73,13 @@ def check_certificates(hosts: "Sequence[Host]") -> tuple[str, ...]:
     from deployer import certs
 
     return certs.check(hosts, datetime.now(UTC))
+
+
+def certificates_to_trust(hosts: "Sequence[Host]") -> tuple[str, ...]:
+    """Return the files of the local CAs that visitors have to trust, each once."""
+    from deployer import certs
+
+    return tuple(dict.fromkeys(str(path) for host in hosts for path in certs.ca_notice(host)))
 
 
 def ask_password() -> str:

@@ -3,16 +3,19 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from deployer.bundle import Bundle
 from deployer.errors import UsageError
+
+if TYPE_CHECKING:
+    from deployer.bundle import Bundle
 
 MARKER = ".rendered-by-deployer"
 RELEASE = "RELEASE"
 """Stands where a release's name would: a name with a date would make every rendering differ."""
 
 
-def write(folder: Path, bundle: Bundle) -> tuple[str, ...]:
+def write(folder: Path, bundle: "Bundle") -> tuple[str, ...]:
     """Write the files of `bundle` below `folder`, whose earlier rendering is replaced.
 
     Returns:
@@ -28,7 +31,7 @@ def write(folder: Path, bundle: Bundle) -> tuple[str, ...]:
         raise UsageError(f"{error.filename or folder}: {error.strerror}") from error
 
 
-def _files(folder: Path, bundle: Bundle) -> Iterator[str]:
+def _files(folder: Path, bundle: "Bundle") -> Iterator[str]:
     for path, file in sorted(bundle.files.items()):
         target = folder / path.lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -4,14 +4,14 @@ import asyncio
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 from rich.console import RenderableType
 
 from deployer.cli.answer import Answer
 from deployer.cli.command import takes
-from deployer.cli.loading import check_certificates, select
+from deployer.cli.loading import certificates_to_trust, check_certificates, select
 from deployer.cli.options import Apply, Plan, Rollback, Walking
 from deployer.cli.origin import revision, who
 from deployer.errors import UsageError
@@ -40,9 +40,9 @@ def register(app: typer.Typer) -> None:
 
 def plan(options: Plan) -> Answer:
     """Show what apply would do, to the byte, and change nothing."""
-    outcomes, warnings = _apply(options, check=True, diff=options.diff)
-    answer = _answer("plan", outcomes, lambda done: text.planned(done, diff=options.diff), warnings)
-    changes = any(outcome.state == State.PLANNED for outcome in outcomes)
+    run = _apply("plan", options, check=True, diff=options.diff)
+    answer = _answer("plan", run.outcomes, lambda done: text.planned(done, diff=options.diff), run.warnings)
+    changes = any(outcome.state == State.PLANNED for outcome in run.outcomes)
     if options.exit_code and changes and answer.exit_code == 0:
         return _with_exit_code(answer, PLAN_HAS_CHANGES)
     return answer
@@ -50,8 +50,12 @@ def plan(options: Plan) -> Answer:
 
 def apply(options: Apply) -> Answer:
     """Make hosts what the inventory says, prove it, and go back where the proof fails. Asks nothing."""
-    outcomes, warnings = _apply(options, check=options.check, diff=options.diff)
-    return _answer("apply", outcomes, _result(options), warnings)
+    run = _apply("apply", options, check=options.check, diff=options.diff)
+    answer = _answer("apply", run.outcomes, _result(options), run.warnings)
+    # After the walk: the CA is made when it first issues.
+    trust = () if options.check else certificates_to_trust(run.hosts)
+    notices = [f"visitors have to trust {path}" for path in trust]
+    return replace(answer, document={**answer.document, "trust": list(trust)}, text=[*answer.text, *notices])
 
 
 def rollback(options: Rollback) -> Answer:
@@ -102,14 +106,22 @@ def walk(command: str, hosts: "Sequence[Host]", options: Walking, one: "Walk") -
     return tuple(replace(outcome, next_step=next_step(outcome, command, inventory)) for outcome in outcomes)
 
 
-def _apply(options: Walking, *, check: bool, diff: bool) -> tuple[tuple[Outcome, ...], tuple[str, ...]]:
+class _Run(NamedTuple):
+    """One walk towards the inventory over all hosts."""
+
+    hosts: "Sequence[Host]"
+    outcomes: tuple[Outcome, ...]
+    warnings: tuple[str, ...]
+
+
+def _apply(command: str, options: Walking, *, check: bool, diff: bool) -> _Run:
     from deployer import deploy  # late: starts fast
 
     hosts = select(options)
     warnings = check_certificates(hosts)
     wanted = deploy.Options(check=check, diff=diff, who=who(), revision=revision(options.inventory.parent))
-    command = "plan" if isinstance(options, Plan) else "apply"
-    return walk(command, hosts, options, lambda host, watch: deploy.apply(host, wanted, watch)), warnings
+    outcomes = walk(command, hosts, options, lambda host, watch: deploy.apply(host, wanted, watch))
+    return _Run(hosts, outcomes, warnings)
 
 
 def _result(options: Apply | Rollback) -> Words:
