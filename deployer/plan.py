@@ -61,21 +61,29 @@ def unanswered(target: Target, seen: Observation) -> tuple[str, ...]:
     )
 
 
-def make_plan(target: Target, seen: Observation, certificates: Mapping[str, str], former: Target) -> Plan:
+def make_plan(
+    target: Target,
+    seen: Observation,
+    *,
+    former: Target,
+    certificates: Mapping[str, str],
+    switching: bool = False,
+) -> Plan:
     """Compare what should be with what was seen.
 
     Args:
         target: What the host should be.
         seen: What it is; everything in `unanswered` must have been asked.
-        certificates: Name of each certificate that will be put in place, and why.
         former: Target of the current release; empty where there is none.
+        certificates: Name of each certificate that will be put in place, and why.
+        switching: The host will run another release, even one of the same digest: a rollback.
 
     Returns:
         A plan whose `changes` are empty exactly if the host needs nothing.
     """
     files = tuple(_file_changes(target, seen))
     restores = tuple(sorted(former.absent - target.absent))
-    new_release = bool(files) or seen.current in ("", ORIGINAL) or former.digest != target.digest
+    new_release = switching or bool(files) or seen.current in ("", ORIGINAL) or former.digest != target.digest
     touched = frozenset(change.subject for change in files) | (target.named if new_release else frozenset())
     services = tuple(
         _service_order(service, seen, touched=touched, certificates=bool(certificates))

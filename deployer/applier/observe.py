@@ -13,13 +13,23 @@ from deployer.transport import Result, Transport
 
 # What the distributions bring, for hosts that do not have it yet.
 _NGINX = {
-    **{"buster": "1.14.2", "bullseye": "1.18.0", "bookworm": "1.22.1", "trixie": "1.26.3"},
-    **{"focal": "1.18.0", "jammy": "1.18.0", "noble": "1.24.0"},
+    "buster": "1.14.2",
+    "bullseye": "1.18.0",
+    "bookworm": "1.22.1",
+    "trixie": "1.26.3",
+    "focal": "1.18.0",
+    "jammy": "1.18.0",
+    "noble": "1.24.0",
 }
 _OPENSSL = {"buster": "1.1.1", "bullseye": "1.1.1", "focal": "1.1.1", "trixie": "3.5.0"}
 _PHP = {
-    **{"buster": "7.3", "bullseye": "7.4", "bookworm": "8.2", "trixie": "8.4"},
-    **{"focal": "7.4", "jammy": "8.1", "noble": "8.3"},
+    "buster": "7.3",
+    "bullseye": "7.4",
+    "bookworm": "8.2",
+    "trixie": "8.4",
+    "focal": "7.4",
+    "jammy": "8.1",
+    "noble": "8.3",
 }
 _TOMCAT = {"buster": "9", "bullseye": "9", "focal": "9", "jammy": "9"}
 
@@ -31,7 +41,7 @@ async def observe(transport: Transport, privilege: Privilege, questions: Sequenc
         transport: An open connection.
         privilege: How to become root.
         questions: What to ask beyond the current release: `package:NAME`, `service:NAME`, `dir:PATH`,
-            `file:PATH`, `text:PATH`, `manifest:RELEASE`, `journal`.
+            `file:PATH`, `text:PATH`, `manifests` (of all releases), `journal`.
 
     Raises:
         UnreachableError: The connection was lost, or root could not be had.

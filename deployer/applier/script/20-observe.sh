@@ -1,6 +1,6 @@
 # Part 3 of 5: observe. One look at the host, nothing is changed.
 #
-# Arguments: package:NAME service:NAME dir:PATH file:PATH text:PATH manifest:RELEASE journal
+# Arguments: package:NAME service:NAME dir:PATH file:PATH text:PATH manifests journal
 
 observe_facts() {
     (
@@ -106,7 +106,7 @@ observe_one() {
         dir:*) observe_directory "${1#*:}" ;;
         file:*) printf '%s\n' "${1#*:}" | observe_files ;;
         text:*) observe_text "${1#*:}" ;;
-        manifest:*) observe_manifest "${1#*:}" ;;
+        manifests) for dir in "$D"/releases/*; do observe_manifest "${dir##*/}"; done ;;
         journal) [ -f "$V/journal" ] && tail -n 200 "$V/journal" | tr '\t' ' ' |
             while IFS= read -r text; do say journal "$text"; done ;;
     esac

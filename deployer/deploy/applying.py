@@ -1,0 +1,186 @@
+"""Apply: from one host of the inventory to the same host on earth."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from deployer import __version__, certs, probes
+from deployer.bundle import Bundle
+from deployer.deploy.endings import outcome, still_broken
+from deployer.deploy.running import Probed, Work, carry_out
+from deployer.deploy.session import Reach, Session, Watch, opened
+from deployer.facts import Observation
+from deployer.model.host import Host
+from deployer.outcome import Change, Outcome, Phase, State, Verdict
+from deployer.plan import Plan, make_plan, unanswered, with_diffs
+from deployer.release import Record, Target, parse_record, release_name, target_of
+from deployer.render import render_bundle
+from deployer.resources import share
+from deployer.roles import load_role
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the operator asked of an apply.
+
+    Attributes:
+        check: Stop after the plan.
+        diff: Show the text of the differences.
+        who: `user@controller`, for the hosts' history.
+        revision: Version-control revision of the inventory.
+        reach: How hosts are reached.
+    """
+
+    check: bool = False
+    diff: bool = False
+    who: str = "unknown"
+    revision: str = ""
+    reach: Reach = field(default_factory=Reach)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A plan with all that it was made of."""
+
+    seen: Observation
+    bundle: Bundle
+    target: Target
+    former: Record | None
+    decisions: tuple[certs.Decision, ...]
+    plan: Plan
+    changes: tuple[Change, ...]
+
+
+async def apply(host: Host, options: Options, watch: Watch) -> Outcome:
+    """Make `host` what the inventory says, prove it, and go back where the proof fails.
+
+    Raises:
+        UnreachableError: No connection, or it was lost; a host that was switched goes back by itself.
+        RoleError: A role or a template of the host is wrong.
+        CertificateError: A certificate cannot be had.
+    """
+    async with opened(host, watch, options.reach) as session:
+        prepared = await _prepare(session, options)
+        if not prepared.changes or options.check:
+            return _planned(session, prepared)
+        ended = await _carry_out(session, prepared, options)
+        if ended is None:
+            # The package brought another nginx than expected: plan again, for that one.
+            prepared = await _prepare(session, options)
+            ended = await _carry_out(session, prepared, options)
+        return ended or _stale(host, prepared)
+
+
+async def _prepare(session: Session, options: Options) -> _Prepared:
+    """Observe, render and plan; asks a second time only for what the current release does not know."""
+    host = session.host
+    seen = await session.observe()
+    session.enter(Phase.RENDER)
+    bundle = render_bundle(host, [load_role(name, search_path(host)) for name in host.roles], seen.facts)
+    target = target_of(bundle)
+    questions = unanswered(target, seen)
+    if questions:
+        seen = await session.observe(*questions)
+    session.enter(Phase.PLAN)
+    decisions = certs.decide(host, seen.certificates, session.now)
+    former = current_record(seen)
+    needed = {decision.name: decision.reason for decision in decisions if decision.needed}
+    plan = make_plan(target, seen, former=former.target if former else Target(""), certificates=needed)
+    changes = plan.changes
+    if options.diff and any(change.kind == "file" for change in changes):
+        texts = [f"text:{change.subject}" for change in changes if change.kind == "file"]
+        seen = await session.observe(*questions, *texts)
+        changes = with_diffs(plan, bundle, seen)
+    return _Prepared(seen, bundle, target, former, decisions, plan, changes)
+
+
+def search_path(host: Host) -> tuple[Path, ...]:
+    """Return where roles are looked for: beside the inventory, then in the project."""
+    return (Path(host.directory) / "roles", share() / "roles")
+
+
+def current_record(seen: Observation) -> Record | None:
+    """Return who made the current release of what; None where there is none of ours, or it is damaged."""
+    release = seen.by_name.get(seen.current)
+    if release is None or not release.meta:
+        return None
+    try:
+        return parse_record(release.meta)
+    except ValueError:
+        return None
+
+
+def _planned(session: Session, prepared: _Prepared) -> Outcome:
+    return Outcome(
+        session.host.name,
+        State.PLANNED if prepared.changes else State.UNCHANGED,
+        Phase.PLAN,
+        serving=prepared.seen.running,
+        changes=prepared.changes,
+        warnings=session.skew_warnings(prepared.seen),
+    )
+
+
+async def _carry_out(session: Session, prepared: _Prepared, options: Options) -> Outcome | None:
+    """Run the plan; None where the host turned out to have another nginx than the plan is for."""
+    work = _work(session, prepared, options)
+    applied, probed = await carry_out(session, work)
+    if applied.ending == "stale":
+        return None
+    ended = outcome(session.host.name, applied, seen=work.seen, target=work.release, bundle=work.bundle)
+    return replace(
+        ended,
+        changes=prepared.changes if ended.state == State.CHANGED else (),
+        probes=probed.results,
+        warnings=(*session.skew_warnings(work.seen), *_still_broken(probed)),
+    )
+
+
+def _still_broken(probed: Probed) -> tuple[str, ...]:
+    failed = [result for result in probed.results if result.verdict == Verdict.FAILED]
+    return still_broken(failed, probed.regressions)
+
+
+def _work(session: Session, prepared: _Prepared, options: Options) -> Work:
+    seen, host = prepared.seen, session.host
+    certificates = certs.obtain(host, prepared.decisions, session.now)
+    questions = probes.questions(host)
+    known = frozenset(prepared.former.probes) if prepared.former else frozenset()
+    work = Work(
+        seen=seen,
+        plan=prepared.plan,
+        target=prepared.target,
+        release=seen.current,
+        questions=questions,
+        who=options.who,
+        certificates=certificates,
+        known=known,
+    )
+    if not prepared.plan.new_release:
+        return work
+    release = release_name(seen.clock, prepared.bundle.digest)
+    record = Record(
+        release=release,
+        parent=seen.current,
+        made=_iso(seen.clock),
+        who=options.who,
+        revision=options.revision,
+        version=__version__,
+        probes=tuple(question.key for question in questions),
+        target=prepared.target,
+    )
+    return replace(work, release=release, record=record, bundle=prepared.bundle)
+
+
+def _iso(clock: int) -> str:
+    return f"{datetime.fromtimestamp(clock, tz=UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _stale(host: Host, prepared: _Prepared) -> Outcome:
+    return Outcome(
+        host.name,
+        State.REFUSED,
+        Phase.STAGE,
+        message="nginx changed its version twice during this run; nothing was switched",
+        serving=prepared.seen.running,
+    )

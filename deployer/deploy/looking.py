@@ -1,0 +1,75 @@
+"""Walks that only look: verify and history."""
+
+from deployer import probes
+from deployer.deploy.session import Reach, Watch, opened
+from deployer.facts import Observation, Release
+from deployer.model.host import Host
+from deployer.outcome import Outcome, Phase, ReleaseRecord, State
+from deployer.release import ORIGINAL, parse_record
+
+_ANYWHERE = Reach()
+
+
+async def verify(host: Host, watch: Watch, *, reach: Reach = _ANYWHERE) -> Outcome:
+    """Ask every site of `host` what a visitor would ask.
+
+    Raises:
+        UnreachableError: No connection, or it was lost.
+    """
+    async with opened(host, watch, reach) as session:
+        seen = await session.observe()
+        session.enter(Phase.PROBE)
+        results = await session.ask(probes.questions(host), seen.certificates)
+        return Outcome(
+            host.name,
+            State.UNCHANGED,
+            Phase.PROBE,
+            serving=seen.running,
+            probes=results,
+            warnings=session.skew_warnings(seen),
+        )
+
+
+async def history(host: Host, watch: Watch, *, reach: Reach = _ANYWHERE) -> Outcome:
+    """Tell the releases of `host`, newest first.
+
+    Raises:
+        UnreachableError: No connection, or it was lost.
+    """
+    async with opened(host, watch, reach) as session:
+        seen = await session.observe("journal")
+        records = tuple(_told(release, seen) for release in reversed(seen.releases))
+        return Outcome(host.name, State.UNCHANGED, Phase.OBSERVE, serving=seen.running, history=records)
+
+
+def _told(release: Release, seen: Observation) -> ReleaseRecord:
+    note = _note(release.name, seen)
+    if release.name == ORIGINAL:
+        return ReleaseRecord(ORIGINAL, "current" if seen.current == ORIGINAL else "original", note=note)
+    state = "current" if release.name == seen.current else "good" if release.confirmed else "failed"
+    try:
+        record = parse_record(release.meta)
+    except ValueError:
+        return ReleaseRecord(release.name, state, note="its release.json cannot be read")
+    return ReleaseRecord(
+        release.name,
+        state,
+        when=record.made,
+        who=record.who,
+        revision=record.revision,
+        version=record.version,
+        note=note,
+    )
+
+
+def _note(release: str, seen: Observation) -> str:
+    """Say the last thing that the journal has about leaving or reaching `release`.
+
+    A line of the journal is time, who, event, text, between single blanks.
+    """
+    for line in reversed(seen.journal):
+        _, _, event, text = (*line.split(" ", 3), "", "", "", "")[:4]
+        subject = text.split(" ", 1)[0]
+        if subject == release and event in ("reverted", "switching", "refused"):
+            return f"{event}: {text.removeprefix(subject).strip()}" if event != "switching" else ""
+    return ""

@@ -1,0 +1,129 @@
+"""From a plan to a host that runs it: probes before, orders, probes after, the decision."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from deployer import applier, probes
+from deployer.applier import Applied, Event, Orders
+from deployer.bundle import Bundle, Certificate
+from deployer.deploy.endings import broken
+from deployer.deploy.session import Session
+from deployer.facts import Observation
+from deployer.outcome import Phase, ProbeResult, Verdict
+from deployer.plan import Plan
+from deployer.release import ProbeKey, Record, Target
+
+PATIENCE = 10.0
+"""Seconds after a switch in which a backend may still be starting before its probe has failed."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One run that is ready to go.
+
+    Attributes:
+        seen: The observation that the plan was made of.
+        plan: What will be done.
+        target: What the host will be.
+        release: The release to switch to.
+        record: Of a new release; None where the release is on the host already.
+        bundle: Of a new release.
+        certificates: To be put in place.
+        questions: That the sites must answer afterwards.
+        known: Keys of the questions that the current release answers.
+        who: `user@controller`.
+    """
+
+    seen: Observation
+    plan: Plan
+    target: Target
+    release: str
+    questions: tuple[probes.Question, ...]
+    who: str
+    record: Record | None = None
+    bundle: Bundle | None = None
+    certificates: tuple[Certificate, ...] = ()
+    known: frozenset[ProbeKey] = frozenset()
+
+
+@dataclass
+class Probed:
+    """What visitors saw after the switch.
+
+    Attributes:
+        results: All answers; empty where it never came so far.
+        regressions: Those that make the host go back.
+    """
+
+    results: tuple[ProbeResult, ...] = ()
+    regressions: tuple[ProbeResult, ...] = field(default=())
+
+
+async def carry_out(session: Session, work: Work) -> tuple[Applied, Probed]:
+    """Switch the host, look at it as a visitor would, and confirm or go back.
+
+    What worked before must work after, and what is new must work; what was broken before may stay broken.
+
+    Raises:
+        UnreachableError: The connection was lost; a host that was switched goes back by itself.
+    """
+    probed = Probed()
+    known = [question for question in work.questions if question.key in work.known]
+    before = await session.ask(known, work.seen.certificates) if known else ()
+    was_broken = {result.key for result in before if result.verdict == Verdict.FAILED}
+
+    async def decide() -> str:
+        probed.results = await _ask_patiently(session, work, was_broken)
+        probed.regressions = probes.regressions(before, probed.results)
+        return broken(probed.regressions)
+
+    def on_event(event: Event) -> None:
+        if event.kind == "phase":
+            session.enter(Phase(event[0]))
+        elif event.kind == "reverting":
+            session.enter(Phase.PROBE, f"going back: {event[0]}")
+
+    packed = applier.archive(work.bundle, work.record, work.certificates)
+    encoded = _orders(work, session).encode(packed)
+    applied = await applier.apply(
+        session.transport, session.privilege, encoded, decide=decide, on_event=on_event
+    )
+    return applied, probed
+
+
+async def _ask_patiently(session: Session, work: Work, was_broken: set[ProbeKey]) -> tuple[ProbeResult, ...]:
+    """Wait for what should work; ask what was broken before only once."""
+    serving = {**work.seen.certificates, **{each.name: each.fullchain for each in work.certificates}}
+    hopeful = [question for question in work.questions if question.key not in was_broken]
+    others = [question for question in work.questions if question.key in was_broken]
+    results = await session.ask(hopeful, serving, patience=PATIENCE)
+    results += await session.ask(others, serving) if others else ()
+    order = {question.key: index for index, question in enumerate(work.questions)}
+    return tuple(sorted(results, key=lambda result: order.get(result.key, len(order))))
+
+
+def _orders(work: Work, session: Session) -> Orders:
+    plan, target, facts = work.plan, work.target, work.seen.facts
+    runs_nginx = any(service.name == "nginx" for service in target.services)
+    return Orders(
+        who=work.who,
+        current=work.seen.current,
+        target=work.release,
+        picked=work.record is None,
+        keep=session.host.settings.keep_releases,
+        nginx=".".join(map(str, facts.nginx_version)) if runs_nginx and work.record else "",
+        packages=plan.packages,
+        directories=target.directories,
+        links=plan.links,
+        unlinks=plan.unlinks,
+        absent=plan.absent,
+        restores=plan.restores,
+        checks=target.checks,
+        commands=target.commands if work.record else (),
+        services=_service_orders(plan),
+        certificates=work.certificates,
+    )
+
+
+def _service_orders(plan: Plan) -> Sequence[tuple[str, str, bool]]:
+    return [(order.name, order.action, order.enable) for order in plan.services]

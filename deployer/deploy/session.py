@@ -1,0 +1,106 @@
+"""One connection to one host for the length of one walk."""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from deployer import applier, certs, probes
+from deployer.facts import Observation
+from deployer.model.host import Host
+from deployer.outcome import Phase, ProbeResult
+from deployer.transport import Transport
+from deployer.transport.connect import connect
+
+Watch = Callable[[str, Phase, str], None]
+"""Called with the host's name, the phase it enters, and a note for people."""
+
+MAX_SKEW = 60
+"""Seconds that the clocks of controller and host may differ before we say so."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How hosts are reached; tests and simulations reach something else.
+
+    Attributes:
+        connect: Opens the one connection.
+        root: A directory on the host that stands for `/`, empty on a real one.
+        shell: The POSIX shell that runs the script.
+    """
+
+    connect: Callable[[Host], Awaitable[Transport]] = connect
+    root: str = ""
+    shell: str = "sh"
+
+
+@dataclass
+class Session:
+    """An open connection, who is told of the phases, and how to become root."""
+
+    host: Host
+    transport: Transport
+    privilege: applier.Privilege
+    watch: Watch
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def enter(self, phase: Phase, note: str = "") -> None:
+        """Tell that the host enters `phase`."""
+        self.watch(self.host.name, phase, note)
+
+    async def observe(self, *questions: str) -> Observation:
+        """Look at the host once."""
+        self.enter(Phase.OBSERVE)
+        return await applier.observe(self.transport, self.privilege, questions)
+
+    async def ask(
+        self,
+        questions: Sequence[probes.Question],
+        serving: Mapping[str, bytes],
+        *,
+        patience: float = 0,
+    ) -> tuple[ProbeResult, ...]:
+        """Ask `questions` as a visitor would.
+
+        Args:
+            questions: Of the host's sites.
+            serving: Site name to the certificate chain that the host has.
+            patience: Seconds in which a backend may still be starting.
+        """
+        return await probes.ask(
+            questions,
+            self.transport.forward,
+            trust=lambda site: certs.trust(self.host, site, serving=serving),
+            patience=patience,
+        )
+
+    def skew_warnings(self, seen: Observation) -> tuple[str, ...]:
+        """Warn where the host's clock is so far off that dates of certificates mean little."""
+        skew = seen.clock - self.now.timestamp()
+        if abs(skew) <= MAX_SKEW:
+            return ()
+        direction = "ahead of" if skew > 0 else "behind"
+        return (f"the host's clock is {abs(skew):.0f} s {direction} the controller's",)
+
+
+@contextlib.asynccontextmanager
+async def opened(host: Host, watch: Watch, reach: Reach) -> AsyncIterator[Session]:
+    """Connect to `host`, and close the connection whatever happens.
+
+    Raises:
+        UnreachableError: No connection could be made.
+    """
+    watch(host.name, Phase.CONNECT, "")
+    transport = await reach.connect(host)
+    settings = host.settings
+    privilege = applier.Privilege(
+        become=settings.ansible_become,
+        user=settings.ansible_become_user,
+        password=settings.ansible_become_password,
+        shell=reach.shell,
+        root=reach.root,
+    )
+    try:
+        yield Session(host, transport, privilege, watch)
+    finally:
+        await transport.close()
