@@ -1,0 +1,243 @@
+"""What an operator reads after a run."""
+
+import io
+from collections.abc import Sequence
+
+import pytest
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+from deployer.errors import DeployerError, InventoryError, Place, Problem
+from deployer.outcome import (
+    Action,
+    Change,
+    Outcome,
+    Phase,
+    ProbeResult,
+    ReleaseRecord,
+    State,
+    Verdict,
+)
+from deployer.report import text
+from deployer.report.words import next_step
+
+RELEASE = "20261122T101500Z-3f9a1c"
+CONF = Change(Action.UPDATE, "file", "/etc/nginx/nginx.conf", diff="--- old\n+++ new\n-a\n+b\n")
+RELOAD = Change(Action.RELOAD, "service", "nginx")
+GOOD = ProbeResult("abc", "/wss", "websocket", "wss://abc.test/wss", Verdict.PASSED, "101, echo in 3 ms")
+BAD = ProbeResult("abc", "/app/", "php", "https://abc.test/app/", Verdict.FAILED, "502 instead of 200")
+OFF = ProbeResult("abc", "/x", "proxy", "https://abc.test/x", Verdict.OFF, "off")
+
+
+def printed(lines: Sequence[RenderableType]) -> str:
+    stream = io.StringIO()
+    screen = Console(file=stream, width=10_000, markup=False, highlight=False)
+    for line in lines:
+        screen.print(line, soft_wrap=not isinstance(line, Table))
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+
+
+def planned(host: str, *changes: Change) -> Outcome:
+    state = State.PLANNED if changes else State.UNCHANGED
+    return Outcome(host, state, Phase.PLAN, changes=changes)
+
+
+REFUSED = Outcome(
+    "edge1",
+    State.REFUSED,
+    Phase.VALIDATE,
+    message="nginx refused the new configuration",
+    said=(
+        'unknown directive "proxy_pas"  (rendered etc/nginx/sites/abc.conf:14)',
+        "from inventory.yaml:31  sites[0].locations[2].raw",
+    ),
+    serving=RELEASE,
+    next_step="deployer render inventory.yaml --limit edge1",
+)
+
+
+def test_a_refused_host_reads_as_the_house_style_says() -> None:
+    assert printed([text.failure(REFUSED)]) == (
+        f"edge1: nginx refused the new configuration; release {RELEASE} still serves\n"
+        '    unknown directive "proxy_pas"  (rendered etc/nginx/sites/abc.conf:14)\n'
+        "    from inventory.yaml:31  sites[0].locations[2].raw\n"
+        "  next: deployer render inventory.yaml --limit edge1"
+    )
+
+
+def test_a_plan_shows_each_change_with_its_sign() -> None:
+    changes = (
+        Change(Action.INSTALL, "package", "nginx"),
+        Change(Action.CREATE, "file", "/etc/nginx/a.conf"),
+        CONF,
+        Change(Action.REMOVE, "file", "/etc/nginx/b.conf", detail="no longer wanted"),
+        RELOAD,
+    )
+
+    assert printed(text.planned([planned("edge1", *changes)], diff=False)) == (
+        "edge1:\n"
+        "  + install package nginx\n"
+        "  + create file /etc/nginx/a.conf\n"
+        "  ~ update file /etc/nginx/nginx.conf\n"
+        "  - remove file /etc/nginx/b.conf  (no longer wanted)\n"
+        "  * reload service nginx\n"
+        "to change: 1  unchanged: 0  failed: 0"
+    )
+
+
+def test_hosts_with_the_same_plan_are_shown_once() -> None:
+    outcomes = [planned("edge1", CONF), planned("edge2", CONF), planned("edge3"), planned("edge4", RELOAD)]
+
+    shown = printed(text.planned(outcomes, diff=False))
+
+    assert "edge1, edge2: same changes\n" in shown
+    assert shown.count("nginx.conf") == 1
+    assert "edge3: nothing to do" in shown
+    assert shown.endswith("to change: 3  unchanged: 1  failed: 0")
+
+
+def test_hosts_whose_files_differ_differently_are_not_called_the_same() -> None:
+    other = Change(Action.UPDATE, "file", "/etc/nginx/nginx.conf", diff="-c\n+b\n")
+
+    shown = printed(text.planned([planned("edge1", CONF), planned("edge2", other)], diff=True))
+
+    assert "same changes" not in shown
+    assert "      -a\n      +b" in shown
+    assert "      -c\n      +b" in shown
+
+
+def test_a_plan_that_failed_on_a_host_says_so_below_the_others() -> None:
+    lost = Outcome("edge2", State.UNREACHABLE, Phase.CONNECT, message="no route to host", next_step="call")
+
+    shown = printed(text.planned([planned("edge1", CONF), lost], diff=False))
+
+    assert shown.index("nginx.conf") < shown.index("edge2: no route to host")
+    assert shown.endswith("to change: 1  unchanged: 0  failed: 1")
+
+
+def test_an_apply_is_a_line_per_host_and_a_summary() -> None:
+    outcomes = [
+        Outcome(
+            "edge1",
+            State.CHANGED,
+            Phase.CONFIRM,
+            serving=RELEASE,
+            changes=(CONF, Change(Action.CREATE, "file", "/x"), RELOAD),
+            probes=(GOOD, GOOD, OFF),
+        ),
+        Outcome("edge10", State.UNCHANGED, Phase.PLAN, serving=RELEASE),
+    ]
+
+    assert printed(text.applied(outcomes, diff=False, verbose=False)) == (
+        f"edge1   changed      release {RELEASE} (2 files, nginx reloaded)  probes 2/2\n"
+        f"edge10  unchanged    release {RELEASE}\n"
+        "changed: 1  unchanged: 1  failed: 0"
+    )
+
+
+def test_an_apply_shows_only_the_probes_that_failed() -> None:
+    outcome = Outcome("edge1", State.CHANGED, Phase.CONFIRM, probes=(GOOD, BAD))
+
+    quiet = printed(text.applied([outcome], diff=False, verbose=False))
+    verbose = printed(text.applied([outcome], diff=False, verbose=True))
+
+    assert "502 instead of 200" in quiet
+    assert "echo in 3 ms" not in quiet
+    assert "echo in 3 ms" in verbose
+    assert "probes 1/2" in quiet
+
+
+def test_a_failed_host_shows_its_phase_in_the_list_and_its_reason_below() -> None:
+    shown = printed(text.applied([REFUSED], diff=False, verbose=False))
+
+    assert shown.startswith("edge1  refused      at validate\n")
+    assert "from inventory.yaml:31" in shown
+    assert shown.endswith("changed: 0  unchanged: 0  failed: 1")
+
+
+def test_a_host_that_went_back_says_what_serves_again() -> None:
+    outcome = Outcome("edge1", State.REVERTED, Phase.PROBE, message="/app/ broke", serving=RELEASE)
+
+    assert f"release {RELEASE} serves again" in printed([text.failure(outcome)])
+
+
+def test_an_interrupted_run_counts_the_hosts_it_did_not_reach() -> None:
+    outcome = Outcome("edge1", State.INTERRUPTED, Phase.CONNECT, message="not started")
+
+    assert printed(text.applied([outcome], diff=False, verbose=False)).endswith("failed: 0  interrupted: 1")
+
+
+def test_verify_shows_every_probe_and_counts_them() -> None:
+    shown = printed(text.verified([Outcome("edge1", State.UNCHANGED, Phase.PROBE, probes=(GOOD, BAD, OFF))]))
+
+    assert "wss://abc.test/wss     passed  101, echo in 3 ms" in shown
+    assert "https://abc.test/app/  failed  502 instead of 200" in shown
+    assert shown.endswith("probes passed: 1  failed: 1  off: 1")
+
+
+def test_the_history_of_a_host_tells_who_and_from_which_revision() -> None:
+    record = ReleaseRecord(
+        RELEASE, "current", "2026-11-22T10:15:00Z", "ada@ci", "3f9a1c+", "0.1.0", "confirmed"
+    )
+    outcomes = [
+        Outcome("edge1", State.UNCHANGED, Phase.OBSERVE, history=(record,)),
+        Outcome("edge2", State.UNCHANGED, Phase.OBSERVE),
+    ]
+
+    shown = printed(text.history(outcomes))
+
+    assert f"edge1  {RELEASE}  current  2026-11-22T10:15:00Z  ada@ci  3f9a1c+   confirmed" in shown
+    assert "edge2: no release yet" in shown
+
+
+def test_a_warning_of_many_hosts_is_shown_once() -> None:
+    warning = "the certificate of abc ends in 9 days"
+    outcomes = [
+        Outcome(f"edge{number}", State.UNCHANGED, Phase.PLAN, warnings=(warning,)) for number in range(1, 10)
+    ]
+
+    shown = printed(text.applied(outcomes, diff=False, verbose=False))
+
+    assert f"warning: edge1, edge2, edge3, edge4, edge5 and 4 more: {warning}" in shown
+    assert shown.count(warning) == 1
+
+
+def test_what_a_host_says_cannot_drive_the_terminal() -> None:
+    outcome = Outcome("edge1", State.FAILED, Phase.STAGE, message="x", said=("\x1b]0;owned\x07 [bold]b[/]",))
+
+    shown = printed([text.failure(outcome)])
+
+    assert "\x1b" not in shown
+    assert r"\x1b]0;owned\x07 [bold]b[/]" in shown
+
+
+def test_problems_of_an_inventory_are_one_per_line() -> None:
+    problems = [
+        Problem("unknown key 'site'", Place("inventory.yaml", 3, 5), "all.vars", "did you mean 'sites'?"),
+        Problem("port 0 is not between 1 and 65535", Place("inventory.yaml", 9, 1)),
+    ]
+
+    assert printed(text.error(InventoryError(problems))) == (
+        "inventory.yaml:3:5  all.vars: unknown key 'site'; did you mean 'sites'?\n"
+        "inventory.yaml:9:1: port 0 is not between 1 and 65535\n"
+        "2 problems; nothing was contacted"
+    )
+
+
+def test_an_error_without_a_place_has_its_next_step() -> None:
+    shown = printed(text.error(DeployerError("no Docker engine answers", next_step="sudo sh lab/setup")))
+
+    assert shown == "deployer: no Docker engine answers\n  next: sudo sh lab/setup"
+
+
+@pytest.mark.parametrize("state", [state for state in State if state.exit_code])
+def test_every_failed_host_has_something_to_type_next(state: State) -> None:
+    outcome = Outcome("edge1", state, Phase.STAGE)
+
+    assert "lab/inventory.yaml --limit edge1" in next_step(outcome, "apply", "lab/inventory.yaml")
+
+
+def test_the_advice_of_the_walk_itself_comes_first() -> None:
+    outcome = Outcome("edge1", State.LOCKED, Phase.STAGE, next_step="wait for ada")
+
+    assert next_step(outcome, "apply", "inventory.yaml") == "wait for ada"
