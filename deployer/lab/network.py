@@ -7,12 +7,6 @@ from ipaddress import IPv4Network, ip_network
 from deployer.errors import LabError
 
 _CANDIDATES = tuple(IPv4Network("10.213.0.0/16").subnets(new_prefix=24))
-_LAST = {"edge1": 11, "edge2": 12, "edge3": 13, "echo": 21, "php": 22, "tomcat": 23, "api1": 24, "api2": 25}
-
-
-def address(network: IPv4Network, service: str) -> str:
-    """Return the fixed address of `service`, as docker-compose.yml has it."""
-    return str(network.network_address + _LAST[service])
 
 
 def prefix(network: IPv4Network) -> str:
