@@ -41,6 +41,11 @@ class Question:
     off: str = ""
 
     @property
+    def key(self) -> tuple[str, str, str]:
+        """Identifies the question as its result's key does."""
+        return self.result(Verdict.OFF, "").key
+
+    @property
     def name(self) -> str:
         """The host name in the URL, for SNI."""
         return urlsplit(self.url).hostname or ""
@@ -55,6 +60,11 @@ class Question:
     def secure(self) -> bool:
         """Whether the question is asked over TLS."""
         return urlsplit(self.url).scheme in ("https", "wss")
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Identifies the question, as `ProbeResult.key` does its answer."""
+        return self.result(Verdict.OFF, "").key
 
     def result(self, verdict: Verdict, said: str) -> ProbeResult:
         """Return the answer as a result for the outcome."""
