@@ -2,6 +2,6 @@
 
 from deployer.probes.questions import Question, questions
 from deployer.probes.regressions import regressions
-from deployer.probes.visit import ask
+from deployer.probes.visit import Timing, ask
 
-__all__ = ["Question", "ask", "questions", "regressions"]
+__all__ = ["Question", "Timing", "ask", "questions", "regressions"]

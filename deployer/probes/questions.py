@@ -41,11 +41,6 @@ class Question:
     off: str = ""
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """Identifies the question as its result's key does."""
-        return self.result(Verdict.OFF, "").key
-
-    @property
     def name(self) -> str:
         """The host name in the URL, for SNI."""
         return urlsplit(self.url).hostname or ""

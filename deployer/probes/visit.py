@@ -23,11 +23,26 @@ AddressOf = Callable[[int], Awaitable[Address]]
 PemOf = Callable[[Site], bytes | None]
 """Certificates in PEM for a site."""
 
-DEADLINE = 10.0
-"""Seconds that one answer may take."""
-
 _PAUSE = 0.5
-_PARALLEL = 8
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long to wait.
+
+    Attributes:
+        deadline: Seconds that one answer may take.
+        patience: Seconds, from the start, in which a question is asked again while its backend gives
+            502, 503, 504 or no answer at all; 0 asks once.
+        parallel: How many questions are asked at one time.
+    """
+
+    deadline: float = 10.0
+    patience: float = 0.0
+    parallel: int = 8
+
+
+_ONCE = Timing()
 
 
 def _unknown(site: Site) -> bytes | None:
@@ -39,8 +54,8 @@ async def ask(
     address_of: AddressOf,
     *,
     trust: PemOf,
-    patience: float = 0.0,
     on_disk: PemOf = _unknown,
+    timing: Timing = _ONCE,
 ) -> tuple[ProbeResult, ...]:
     """Ask all questions as a visitor would, by the names of the sites.
 
@@ -48,10 +63,8 @@ async def ask(
         questions: In any order; the results have the same.
         address_of: Leads to a port of the host.
         trust: What a visitor of the site trusts; None for the system's store.
-        patience: Seconds, from the start, in which a question is asked again while its backend gives
-            502, 503, 504 or no answer at all; 0 asks once.
-        on_disk: The chain that nginx should serve, so that a reload owed is noticed; None where that
-            is not known.
+        on_disk: The chain that nginx should serve; None where that is not known.
+        timing: How long to wait.
 
     Returns:
         One result per question; a question that got no answer has failed, in words.
@@ -64,8 +77,9 @@ async def ask(
         addresses,
         _contexts(questions, trust),
         on_disk,
-        until=asyncio.get_running_loop().time() + patience,
-        gate=asyncio.Semaphore(_PARALLEL),
+        timing,
+        until=asyncio.get_running_loop().time() + timing.patience,
+        gate=asyncio.Semaphore(timing.parallel),
     )
     return tuple(await asyncio.gather(*map(visit.result, questions)))
 
@@ -82,6 +96,7 @@ class _Visit:
     addresses: Mapping[int, Address]
     contexts: Mapping[str, ssl.SSLContext]
     on_disk: PemOf
+    timing: Timing
     until: float
     gate: asyncio.Semaphore
 
@@ -104,7 +119,7 @@ class _Visit:
         try:
             return await self._asked(question, self._way(question))
         except EXPECTED as error:
-            return explain(error, DEADLINE)
+            return explain(error, self.timing.deadline)
 
     async def _asked(self, question: Question, way: Way) -> Answer:
         match question.kind:
@@ -121,4 +136,4 @@ class _Visit:
 
     def _way(self, question: Question) -> Way:
         tls = self.contexts[question.site.name] if question.secure else trusting_nobody()
-        return Way(self.addresses[question.port], tls, DEADLINE)
+        return Way(self.addresses[question.port], tls, self.timing.deadline)
