@@ -28,13 +28,12 @@ def load(options: Selecting) -> "Inventory":
         InventoryError: With every problem of the file.
         UsageError: A `--set` without `=`.
     """
+    values = parse_set(options.set_values or ())
     # Here and below: imported late so that `--help` starts fast.
     from deployer import inventory, roles
 
     known = roles.default_variable_names(role_folders(options.inventory))
-    return inventory.load(
-        options.inventory, set_values=parse_set(options.set_values or ()), known_variables=known
-    )
+    return inventory.load(options.inventory, set_values=values, known_variables=known)
 
 
 def select(options: Selecting) -> "tuple[Host, ...]":

@@ -63,7 +63,7 @@ def rollback(options: Rollback) -> Answer:
     from deployer import deploy  # late: starts fast
 
     hosts = select(options)
-    _confirm(hosts, options)
+    _confirm(question_before(options, hosts))
     folder = options.inventory.parent
     wanted = deploy.RollbackOptions(
         to=options.to,
@@ -140,11 +140,15 @@ def _with_exit_code(answer: Answer, code: int) -> Answer:
     return replace(answer, exit_code=code, document={**answer.document, "exit_code": code})
 
 
-def _confirm(hosts: "Sequence[Host]", options: Rollback) -> None:
+def _confirm(question: str) -> None:
     """Ask before several hosts go back, where somebody is there to answer."""
-    asks = len(hosts) > 1 and not (options.yes or options.check or options.json)
-    if not asks or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return
-    question = f"Roll back {len(hosts)} hosts ({names([host.name for host in hosts])})?"
-    if not typer.confirm(question, err=True):
+    attended = sys.stdin.isatty() and sys.stderr.isatty()
+    if question and attended and not typer.confirm(question, err=True):
         raise UsageError("not confirmed; nothing was contacted")
+
+
+def question_before(options: Rollback, hosts: "Sequence[Host]") -> str:
+    """Return what to ask before a rollback; empty for one host, and where nothing is to be asked."""
+    if len(hosts) < 2 or options.yes or options.check or options.json:
+        return ""
+    return f"Roll back {len(hosts)} hosts ({names([host.name for host in hosts])})?"

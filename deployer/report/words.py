@@ -120,11 +120,14 @@ def symbol(action: Action) -> tuple[str, str]:
 
 
 def what_serves(outcome: Outcome) -> str:
-    """Say which release visitors get after a failure, empty where that is not known."""
-    if not outcome.serving or outcome.serving in outcome.message:
+    """Say which release visitors still get, where that is known and the message does not say it.
+
+    After a revert only the message knows: the undo may have failed too.
+    """
+    told = outcome.serving in outcome.message or "before us" in outcome.message
+    if not outcome.serving or told or outcome.state == State.REVERTED:
         return ""
-    verb = "serves again" if outcome.state == State.REVERTED else "still serves"
-    return f"release {outcome.serving} {verb}"
+    return f"release {outcome.serving} still serves"
 
 
 def next_step(outcome: Outcome, command: str, inventory: str) -> str:
@@ -143,10 +146,12 @@ def next_step(outcome: Outcome, command: str, inventory: str) -> str:
             return outcome.next_step
         case State.INVALID | State.REFUSED if command in ("plan", "apply"):
             return f"deployer render {target}"
+        case State.INVALID | State.REFUSED if command == "rollback":
+            return f"deployer history {target}"
         case State.REVERTED:
             return f"deployer plan {target}"
         case State.FAILED:
-            return f"deployer --debug {command} {target}"
+            return f"deployer {command} {target} --debug"
         case State.LOCKED:
             return f"when the other run has ended: deployer {command} {target}"
         case State.UNREACHABLE if outcome.phase == Phase.CONNECT:

@@ -155,10 +155,17 @@ def test_a_failed_host_shows_its_phase_in_the_list_and_its_reason_below() -> Non
     assert shown.endswith("changed: 0  unchanged: 0  failed: 1")
 
 
-def test_a_host_that_went_back_says_what_serves_again() -> None:
-    outcome = Outcome("edge1", State.REVERTED, Phase.PROBE, message="/app/ broke", serving=RELEASE)
+def test_a_host_that_went_back_says_so_once() -> None:
+    message = f"gone back to release {RELEASE}: probe https://abc.test/app/: 502 instead of 200"
+    outcome = Outcome("edge1", State.REVERTED, Phase.PROBE, message=message, serving=RELEASE)
 
-    assert f"release {RELEASE} serves again" in printed([text.failure(outcome)])
+    assert printed([text.failure(outcome)]) == f"edge1: {message}"
+
+
+def test_a_host_that_could_not_go_back_does_not_claim_that_anything_serves() -> None:
+    outcome = Outcome("edge1", State.REVERTED, Phase.RELOAD, message="nginx does not start", serving=RELEASE)
+
+    assert "serves" not in printed([text.failure(outcome)])
 
 
 def test_an_interrupted_run_counts_the_hosts_it_did_not_reach() -> None:
