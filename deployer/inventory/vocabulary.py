@@ -1,0 +1,90 @@
+"""What the JSON Schema of the model says at a place: known keys, examples, secrets."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from deployer.model.host import HostVariables
+
+Schema = Mapping[str, Any]
+
+
+@cache
+def model_schema() -> Schema:
+    """Return pydantic's JSON Schema of the variables that are ours."""
+    return HostVariables.model_json_schema()
+
+
+def at(keys: Sequence[str | int]) -> list[Schema]:
+    """Return the forms that the value at `keys` may have; empty where the schema says nothing."""
+    forms = list(_forms(model_schema()))
+    for key in keys:
+        forms = [inner for form in forms for step in _step(form, key) for inner in _forms(step)]
+    return forms
+
+
+def known_keys(keys: Sequence[str | int]) -> list[str]:
+    """Return the keys that the mapping at `keys` may have."""
+    return [name for form in at(keys) for name in form.get("properties", ())]
+
+
+def is_secret(keys: Sequence[str | int]) -> bool:
+    """Tell whether the value at `keys` is a secret or inside of one."""
+    return any(form.get("writeOnly") for end in range(1, len(keys) + 1) for form in at(keys[:end]))
+
+
+def hint(keys: Sequence[str | int]) -> str:
+    """Return what fits at `keys`, in words: a description and an example."""
+    forms = at(keys)
+    forms = [inner for form in forms for inner in _items(form)] + forms
+    words = next((form["description"] for form in forms if "description" in form), "")
+    examples: list[object] = next((form["examples"] for form in forms if "examples" in form), [])
+    text = words.rstrip(".")
+    example = " or ".join(str(example) for example in examples[:2] if isinstance(example, str))
+    return ", such as ".join(part for part in (text[:1].lower() + text[1:], example) if part)
+
+
+@cache
+def secret_paths() -> tuple[tuple[str, ...], ...]:
+    """Return the ways to all secrets; `*` stands for every index or key."""
+    return tuple(_secrets(model_schema(), ()))
+
+
+def _forms(schema: Schema) -> Iterator[Schema]:
+    """Take references and alternatives apart; `null` is no form."""
+    if "$ref" in schema:
+        yield from _forms(model_schema()["$defs"][schema["$ref"].rpartition("/")[2]])
+    elif "anyOf" in schema and "items" not in schema:
+        outer = {key: value for key, value in schema.items() if key in ("description", "examples")}
+        for alternative in schema["anyOf"]:
+            if alternative.get("type") != "null":
+                yield from ({**outer, **form} for form in _forms(alternative))
+    else:
+        yield schema
+
+
+def _items(form: Schema) -> Iterator[Schema]:
+    if "items" in form:
+        yield from _forms(form["items"])
+
+
+def _step(form: Schema, key: str | int) -> Iterator[Schema]:
+    if isinstance(key, int):
+        if "items" in form:
+            yield form["items"]
+    elif key in form.get("properties", ()):
+        yield form["properties"][key]
+    else:
+        yield from form.get("patternProperties", {}).values()
+        if isinstance(form.get("additionalProperties"), dict):
+            yield form["additionalProperties"]
+
+
+def _secrets(schema: Schema, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for form in _forms(schema):
+        if form.get("writeOnly"):
+            yield path
+        for name, inner in form.get("properties", {}).items():
+            yield from _secrets(inner, (*path, name))
+        for inner in (*_items(form), *form.get("patternProperties", {}).values()):
+            yield from _secrets(inner, (*path, "*"))
