@@ -71,7 +71,8 @@ class Session:
             questions,
             self.transport.forward,
             trust=lambda site: certs.trust(self.host, site, serving=serving),
-            patience=patience,
+            on_disk=lambda site: serving.get(site.name),
+            timing=probes.Timing(patience=patience),
         )
 
     def skew_warnings(self, seen: Observation) -> tuple[str, ...]:
