@@ -17,7 +17,7 @@ from deployer.cli.answer import console
 from deployer.errors import DeployerError
 from deployer.fleet import Listener
 from deployer.outcome import Outcome, Phase
-from deployer.report.words import style, visible
+from deployer.report.words import probes_in_words, style, visible
 
 _STOPPING = "stopping: no further host starts, those under way finish; Ctrl-C again cancels them"
 _CANCELLED = "cancelled: closing connections; Ctrl-C again ends at once"
@@ -64,7 +64,7 @@ class PlainProgress:
     def ended(self, outcome: Outcome, error: BaseException | None) -> None:
         """Print how it ended."""
         _show_crash(self.screen, error, debug=self.debug)
-        self._print(f"{outcome.host}: {outcome.state}")
+        self._print(f"{outcome.host}: {outcome.state}  {probes_in_words(outcome)}".rstrip())
 
     def stopping(self, *, cancelled: bool) -> None:
         """Print that the interrupt was heard."""
@@ -137,7 +137,8 @@ class LiveProgress:
         else:
             line.append(f"{row.phase:<11}", style="cyan")
         line.append(f"{row.seconds:6.1f} s  ")
-        return line if row.outcome else line.append(visible(row.note.replace("\n", " ")), style="dim")
+        note = probes_in_words(row.outcome) if row.outcome else row.note.replace("\n", " ")
+        return line.append(visible(note), style="dim")
 
     def _counts(self) -> Text:
         ended = Counter(row.outcome.state for row in self._rows.values() if row.outcome)

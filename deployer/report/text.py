@@ -48,7 +48,9 @@ def applied(outcomes: Sequence[Outcome], *, diff: bool, verbose: bool) -> Lines:
     width = max((len(outcome.host) for outcome in outcomes), default=0)
     lines += [host_line(outcome, width=width) for outcome in outcomes]
     wanted = set(Verdict) if verbose else {Verdict.FAILED}
-    return lines + _probes(outcomes, wanted) + _endings(outcomes, verb="changed")
+    if table := _probes(outcomes, wanted):
+        lines += ["", *table, ""]
+    return lines + _endings(outcomes, verb="changed")
 
 
 def verified(outcomes: Sequence[Outcome]) -> Lines:
@@ -57,7 +59,7 @@ def verified(outcomes: Sequence[Outcome]) -> Lines:
     ending = f"probes passed: {counts['probes_passed']}  failed: {counts['probes_failed']}"
     if counts["probes_off"]:
         ending += f"  off: {counts['probes_off']}"
-    lines = _probes(outcomes, set(Verdict)) + _failures(outcomes) + _warnings(outcomes)
+    lines = [*_probes(outcomes, set(Verdict)), "", *_failures(outcomes), *_warnings(outcomes)]
     return [*lines, Text(ending, style="bold")]
 
 
@@ -135,17 +137,17 @@ def _diff(diff: str) -> Text:
 
 
 def _probes(outcomes: Sequence[Outcome], wanted: set[Verdict]) -> Lines:
-    table = _table("host", "site", "probe", "asked", "", "said")
+    table = _table("host", "probe", "asked", "", "said")
     for outcome in outcomes:
         for probe in outcome.probes:
             if probe.verdict in wanted:
                 table.add_row(outcome.host, *_probe_cells(probe))
-    return ["", table, ""] if table.row_count else []
+    return [table] if table.row_count else []
 
 
 def _probe_cells(probe: ProbeResult) -> list[Text]:
     colour = {Verdict.PASSED: "green", Verdict.FAILED: "bold red", Verdict.OFF: "dim"}[probe.verdict]
-    told = (probe.site, probe.kind, probe.url, probe.verdict, probe.said)
+    told = (probe.kind, probe.url, probe.verdict, probe.said)
     return [Text(visible(cell), style=colour if cell is probe.verdict else "") for cell in told]
 
 
