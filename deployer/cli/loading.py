@@ -1,6 +1,7 @@
 """From options to hosts: the inventory with `--set` and `--limit`, sudo's password, certificates."""
 
 import getpass
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -78,7 +79,7 @@ def certificates_to_trust(hosts: "Sequence[Host]") -> tuple[str, ...]:
     """Return the files of the local CAs that visitors have to trust, each once."""
     from deployer import certs
 
-    return tuple(dict.fromkeys(str(path) for host in hosts for path in certs.ca_notice(host)))
+    return tuple(dict.fromkeys(os.path.normpath(path) for host in hosts for path in certs.ca_notice(host)))
 
 
 def ask_password() -> str:

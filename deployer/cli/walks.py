@@ -54,7 +54,8 @@ def apply(options: Apply) -> Answer:
     answer = _answer("apply", run.outcomes, _result(options), run.warnings)
     # After the walk: the CA is made when it first issues.
     trust = () if options.check else certificates_to_trust(run.hosts)
-    notices = [f"visitors have to trust {path}" for path in trust]
+    changed = any(outcome.state == State.CHANGED for outcome in run.outcomes)
+    notices = [f"visitors have to trust {path}" for path in trust if changed]
     return replace(answer, document={**answer.document, "trust": list(trust)}, text=[*answer.text, *notices])
 
 

@@ -81,8 +81,12 @@ def _where(outcome: Outcome) -> str:
 def changes_in_words(changes: Sequence[Change]) -> str:
     """Sum changes up, such as `4 files, nginx reloaded`."""
     counted = Counter(change.kind for change in changes if change.kind != "service")
-    services = (f"{change.subject} {_done(change.action)}" for change in changes if change.kind == "service")
-    return visible(", ".join([*(count(number, kind) for kind, number in counted.items()), *services]))
+    services: dict[str, list[str]] = {}
+    for change in changes:
+        if change.kind == "service":
+            services.setdefault(change.subject, []).append(_done(change.action))
+    told = (f"{name} {' and '.join(done)}" for name, done in services.items())
+    return visible(", ".join([*(count(number, kind) for kind, number in counted.items()), *told]))
 
 
 def probes_in_words(outcome: Outcome) -> str:
