@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from deployer.bundle import RELEASE_TOKEN, Bundle, Command, Directory, Service
@@ -12,6 +12,8 @@ from deployer.facts import ManifestEntry
 
 ORIGINAL = "original"
 """The release that holds what was there before us."""
+
+_STAMP = "%Y%m%dT%H%M%SZ"
 
 ProbeKey = tuple[str, str, str]
 
@@ -126,15 +128,28 @@ def parse_manifest_line(line: str) -> tuple[str, ManifestEntry]:
     return path, ManifestEntry(sha256, identity, int(mode, 8), owner, group)
 
 
-def release_name(clock: int, digest: str) -> str:
+def release_name(clock: int, digest: str, existing: Iterable[str] = ()) -> str:
     """Name a release by the host's clock (seconds since 1970) and its bundle's digest.
+
+    Names on one host sort by age, also when its clock was set back: a new one is at least a second
+    younger than all `existing` ones.
 
     >>> release_name(1795342500, "3f9a1c" + "0" * 58)
     '20261122T101500Z-3f9a1c'
+    >>> release_name(1795342500, "3f9a1c" + "0" * 58, ["20261122T101500Z-ffffff", "original"])
+    '20261122T101501Z-3f9a1c'
     """
-    # The host's clock, not the controller's: names on one host then sort by age.
     made = datetime.fromtimestamp(clock, tz=UTC)
-    return f"{made:%Y%m%dT%H%M%SZ}-{digest[:6]}"
+    youngest = max((stamp for name in existing if (stamp := _stamp(name))), default=made)
+    return f"{max(made, youngest):{_STAMP}}-{digest[:6]}"
+
+
+def _stamp(name: str) -> datetime | None:
+    """Return the first second after the one in a release's name; None where there is none."""
+    try:
+        return datetime.strptime(name.split("-")[0], _STAMP).replace(tzinfo=UTC) + timedelta(seconds=1)
+    except ValueError:
+        return None
 
 
 def parse_record(text: str) -> Record:

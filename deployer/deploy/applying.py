@@ -158,7 +158,7 @@ def _work(session: Session, prepared: _Prepared, options: Options) -> Work:
     )
     if not prepared.plan.new_release:
         return work
-    release = release_name(seen.clock, prepared.bundle.digest)
+    release = release_name(seen.clock, prepared.bundle.digest, seen.by_name)
     record = Record(
         release=release,
         parent=seen.current,

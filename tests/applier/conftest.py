@@ -109,11 +109,7 @@ class Machine:
         target = target_of(bundle)
         seen = self.observe()
         seen = self.observe(*unanswered(target, seen))
-        # Two releases within one second would have one name.
-        while release_name(seen.clock, target.digest) in seen.by_name:
-            time.sleep(0.1)
-            seen = replace(seen, clock=int(time.time()))
-        release = release_name(seen.clock, target.digest)
+        release = release_name(seen.clock, target.digest, seen.by_name)
         record = Record(release, seen.current, "2026-11-22T10:15:00Z", "ops@desk", "", "0", (), target)
         orders = self.orders(target, seen, release, certificates=certificates)
         packed = applier.archive(bundle, record, certificates)
@@ -122,7 +118,9 @@ class Machine:
     def rollback(self, release: str, *, decision: str = "") -> Applied:
         seen = self.observe("manifests")
         if release == "original":
-            target = replace(self.former(seen), digest="original", files={}, named=frozenset())
+            target = replace(
+                self.former(seen), digest="original", files={}, named=frozenset(), absent=frozenset()
+            )
         else:
             record = parse_record(seen.by_name[release].meta)
             target = replace(record.target, files=seen.manifests[release])
@@ -225,9 +223,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
         executable=True,
     )
     made.write("bin/dpkg-query", "#!/bin/sh\nprintf 'installed 1.0'\n", executable=True)
-    made.write(
-        "bin/shell", f'#!/bin/sh\nPATH={tmp_path}/bin:$PATH exec dash "$@"\n', executable=True
-    )
+    made.write("bin/shell", f'#!/bin/sh\nPATH={tmp_path}/bin:$PATH exec dash "$@"\n', executable=True)
     assert stat.S_IMODE(made.path("bin/shell").stat().st_mode) == 0o755
     yield made
     made.stop_nginx()
