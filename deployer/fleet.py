@@ -150,7 +150,12 @@ def _not_started(host: Host) -> Outcome:
 
 
 def _cancelled(host: Host, phase: Phase) -> Outcome:
-    return Outcome(host.name, State.INTERRUPTED, phase, message=f"cancelled in {phase}; the next run repairs")
+    return Outcome(
+        host.name,
+        State.INTERRUPTED,
+        phase,
+        message=f"cancelled in {phase}; a switched host goes back by itself",
+    )
 
 
 @contextlib.contextmanager

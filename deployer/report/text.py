@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deployer.errors import DeployerError
-from deployer.outcome import Change, Outcome, ProbeResult, State, Verdict
+from deployer.outcome import Change, Outcome, Phase, ProbeResult, State, Verdict
 from deployer.report.document import problems, summary
 from deployer.report.words import (
     count,
@@ -159,7 +159,19 @@ def _table(*columns: str) -> Table:
 
 
 def _failures(outcomes: Sequence[Outcome]) -> Lines:
-    return [failure(outcome) for outcome in outcomes if is_failure(outcome)]
+    """Give each failed host a paragraph; hosts that were interrupted alike share one."""
+    blocks: Lines = []
+    interrupted: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.state == State.INTERRUPTED:
+            interrupted.setdefault(outcome.message, []).append(outcome.host)
+        elif is_failure(outcome):
+            blocks.append(failure(outcome))
+    for message, hosts in interrupted.items():
+        advice = "the same command again"
+        shared = Outcome(names(hosts), State.INTERRUPTED, Phase.CONNECT, message=message, next_step=advice)
+        blocks.append(failure(shared))
+    return blocks
 
 
 def _warnings(outcomes: Sequence[Outcome]) -> Lines:

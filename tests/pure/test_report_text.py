@@ -168,10 +168,17 @@ def test_a_host_that_could_not_go_back_does_not_claim_that_anything_serves() -> 
     assert "serves" not in printed([text.failure(outcome)])
 
 
-def test_an_interrupted_run_counts_the_hosts_it_did_not_reach() -> None:
-    outcome = Outcome("edge1", State.INTERRUPTED, Phase.CONNECT, message="not started")
+def test_an_interrupted_run_names_the_hosts_it_did_not_reach_once() -> None:
+    outcomes = [
+        Outcome(f"web{number}", State.INTERRUPTED, Phase.CONNECT, message="not started")
+        for number in range(9)
+    ]
 
-    assert printed(text.applied([outcome], diff=False, verbose=False)).endswith("failed: 0  interrupted: 1")
+    shown = printed(text.applied(outcomes, diff=False, verbose=False))
+
+    assert "web0, web1, web2, web3, web4 and 4 more: not started\n  next: the same command again\n" in shown
+    assert shown.count("not started") == 1
+    assert shown.endswith("failed: 0  interrupted: 9")
 
 
 def test_verify_shows_every_probe_and_counts_them() -> None:
