@@ -76,14 +76,21 @@ def date_problems(chain: Chain, now: datetime) -> Iterator[Problem]:
 def chain_problems(chain: Chain) -> Iterator[Problem]:
     """Yield the links of the chain that do not hold: each certificate is signed by the next."""
     for certificate, issuer in pairwise(chain):
-        if not issued_by(certificate, issuer):
+        if not _follows(certificate, issuer):
             yield _broken_link(chain, certificate, issuer)
         elif not _may_issue(issuer):
             yield Problem(f"{title(issuer)} signs a certificate but is not a CA", path=_CERTIFICATE)
 
 
+def _follows(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """A signature too weak to be verified at all is a problem of its own."""
+    if _weak_signature(certificate):
+        return certificate.issuer == issuer.subject
+    return issued_by(certificate, issuer)
+
+
 def _broken_link(chain: Chain, certificate: x509.Certificate, found: x509.Certificate) -> Problem:
-    if any(issued_by(certificate, other) for other in chain if other is not certificate):
+    if any(_follows(certificate, other) for other in chain if other is not certificate):
         return Problem(
             f"the chain is out of order: the issuer of {title(certificate)} does not follow it",
             path=_CERTIFICATE,
