@@ -153,6 +153,6 @@ class Bundle:
         if file is None:
             return None
         for text in reversed(file.content.decode(errors="replace").splitlines()[:line]):
-            if match := re.match(r"\s*# from (\S+):(\d+)(?:\s+(\S+))?$", text):
+            if match := re.match(r"\s*# from (.+?):(\d+)(?:\s+(\S+))?$", text):
                 return Place(match[1], int(match[2])), match[3] or ""
         return None
