@@ -57,7 +57,10 @@ remove_absent() {
     rm -rf "$R$1"
 }
 
-point_current_at() { link_over "$D/current" "$D/releases/$1" && sync -f "$D" 2>/dev/null; }
+point_current_at() {
+    link_over "$D/current" "$D/releases/$1" || return 1
+    sync -f "$D" 2>/dev/null || sync
+}
 
 live_certificate() {
     readlink "$D/certs/$1" 2>/dev/null
@@ -89,6 +92,7 @@ switch() {
             each make_link "$LINKS" && each remove_absent "$ABSENT" && switch_certificates
     } 2>"$T/said" || {
         said "$T/said"
+        WHY="the switch failed: $(tail -n 1 "$T/said" | tr '\t' ' ')"
         return 1
     }
 }
