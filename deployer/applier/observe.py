@@ -8,7 +8,7 @@ from deployer.applier.command import Privilege, argv, opening
 from deployer.applier.events import Event, parse_events
 from deployer.errors import UnreachableError
 from deployer.facts import Facts, LiveFile, ManifestEntry, Observation, Release, ServiceState, Version
-from deployer.release import parse_manifest_line
+from deployer.release import ORIGINAL, parse_manifest_line
 from deployer.transport import Result, Transport
 
 # What the distributions bring, for hosts that do not have it yet.
@@ -81,9 +81,7 @@ def read_observation(events: Sequence[Event]) -> Observation:
         clock=int(_last("clock", events) or 0),
         current=_last("current", events),
         running=_last("running", events),
-        releases=tuple(
-            Release(event[0], confirmed=event[1] == "yes", meta=event[2]) for event in _of("release", events)
-        ),
+        releases=_releases(events),
         manifests=_manifests(events),
         files={event[0]: _live(event, texts.get(event[0])) for event in _of("file", events)},
         packages={event[0]: event[1] for event in _of("package", events)},
@@ -104,6 +102,14 @@ def _of(kind: str, events: Iterable[Event]) -> Iterable[Event]:
 
 def _last(kind: str, events: Iterable[Event]) -> str:
     return next((event[0] for event in reversed(tuple(_of(kind, events)))), "")
+
+
+def _releases(events: Sequence[Event]) -> tuple[Release, ...]:
+    """Oldest first: names sort by age, and what was there before us was there first."""
+    found = (
+        Release(event[0], confirmed=event[1] == "yes", meta=event[2]) for event in _of("release", events)
+    )
+    return tuple(sorted(found, key=lambda release: (release.name != ORIGINAL, release.name)))
 
 
 def _manifests(events: Sequence[Event]) -> dict[str, dict[str, ManifestEntry]]:

@@ -63,13 +63,22 @@ def _told(release: Release, seen: Observation) -> ReleaseRecord:
 
 
 def _note(release: str, seen: Observation) -> str:
-    """Say the last thing that the journal has about leaving or reaching `release`.
+    """Say the last thing that the journal has of `release`, where that is no plain success.
 
-    A line of the journal is time, who, event, text, between single blanks.
+    A line of the journal is time, who, event, text, between single blanks; the text of a switch is
+    `FROM -> TO`, that of a revert `TO -> FROM: why`.
     """
-    for line in reversed(seen.journal):
-        _, _, event, text = (*line.split(" ", 3), "", "", "", "")[:4]
-        subject = text.split(" ", 1)[0]
-        if subject == release and event in ("reverted", "switching", "refused"):
-            return f"{event}: {text.removeprefix(subject).strip()}" if event != "switching" else ""
+    for line in reversed(seen.journal) if release != ORIGINAL else ():
+        when, who, event, text = (*line.split(" ", 3), "", "", "", "")[:4]
+        subject, _, rest = text.partition(" -> ")
+        match event:
+            case "confirmed" if text == release:
+                return ""
+            case "reverted" if subject == release:
+                back, _, why = rest.partition(": ")
+                return f"went back to {back}: {why}"
+            case "switching" if subject == release and (rest < release or rest == ORIGINAL):
+                return f"rolled back to {rest} by {who} at {when}"
+            case _:
+                pass
     return ""

@@ -345,7 +345,7 @@ def test_old_releases_go_but_never_the_current_one_and_the_one_before(machine: M
         )
         releases.append(release)
 
-    assert [release.name for release in machine.observe().releases] == [*releases[-2:], "original"]
+    assert [release.name for release in machine.observe().releases] == ["original", *releases[-2:]]
 
 
 def test_directories_get_their_mode_and_commands_run_once(machine: Machine) -> None:
