@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -41,7 +42,8 @@ async def look(question: Question, way: Way, *, on_disk: bytes | None) -> Answer
         try:
             greeting = await _greet(name, way)
         except ssl.SSLError as error:
-            return failed(f"{name}: {explain(error, way.deadline).said}")
+            answer = explain(error, way.deadline)
+            return replace(answer, said=f"{name}: {answer.said}")
     if on_disk and greeting.leaf != _first_der(on_disk):
         return failed("nginx serves another certificate than the host has: it was not reloaded", again=True)
     count = f"{len(names)} name{'s' if len(names) > 1 else ''}"

@@ -11,6 +11,15 @@ from deployer.probes.answer import Answer, failed
 EXPECTED = (OSError, EOFError, TimeoutError, httpx.HTTPError, InvalidHandshake)
 """What the clients raise for reasons that lie outside; anything else is a bug of ours."""
 
+_CLOSED = (
+    EOFError,
+    ConnectionError,
+    ssl.SSLEOFError,
+    InvalidMessage,
+    httpx.ReadError,
+    httpx.RemoteProtocolError,
+)
+
 
 def explain(error: BaseException, deadline: float) -> Answer:
     """Say in words why there was no answer; only the network's own faults are worth asking again."""
@@ -18,7 +27,7 @@ def explain(error: BaseException, deadline: float) -> Answer:
         match cause:
             case ssl.SSLCertVerificationError():
                 return failed(f"the certificate is not trusted: {cause.verify_message}")
-            case ssl.SSLError():
+            case ssl.SSLError() if not isinstance(cause, _CLOSED):
                 return failed(_tls_words(cause))
             case ConnectionRefusedError():
                 return failed("nothing listens there: connection refused", again=True)
@@ -28,8 +37,7 @@ def explain(error: BaseException, deadline: float) -> Answer:
 
 
 def _closed_or_garbled(error: BaseException) -> Answer:
-    closed = (EOFError, ConnectionError, InvalidMessage, httpx.ReadError, httpx.RemoteProtocolError)
-    if any(isinstance(cause, closed) for cause in _chain(error)):
+    if any(isinstance(cause, _CLOSED) for cause in _chain(error)):
         return failed("the connection was closed without an answer", again=True)
     if isinstance(error, InvalidHandshake):
         return failed(f"not a WebSocket handshake: {error}")
