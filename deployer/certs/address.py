@@ -8,7 +8,7 @@ from deployer.errors import CertificateError, Place, Problem
 from deployer.model.host import Host
 
 
-def at(host: Host, value: str, problem: Problem) -> Problem:
+def at(host: Host, value: str, *, problem: Problem) -> Problem:
     """Address a problem below the value `value`: its own place, or that of the nearest value around it."""
     path = f"{value}.{problem.path}" if problem.path else value
     return replace(problem, path=path, place=_place(host, path))
@@ -28,5 +28,5 @@ def addressed(host: Host, value: str) -> Iterator[None]:
     try:
         yield
     except CertificateError as error:
-        problems = [at(host, value, problem) for problem in error.problems]
+        problems = [at(host, value, problem=problem) for problem in error.problems]
         raise CertificateError(problems, next_step=error.next_step) from error

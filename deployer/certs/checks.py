@@ -33,17 +33,17 @@ def check(hosts: Sequence[Host], now: datetime) -> tuple[str, ...]:
     for host, index, site, tls in _tls_sites(hosts):
         key = (site.name, site.server_names, tls, host.directory)
         if key not in judged:
-            judged[key] = _judge(site, tls, Path(host.directory), now=now)
+            judged[key] = _judge(site, tls, folder=Path(host.directory), now=now)
         found = judged[key]
         warnings.update(dict.fromkeys(found.warnings))
         value = value_path(index, tls)
-        problems.update(dict.fromkeys(at(host, value, problem) for problem in found.problems))
+        problems.update(dict.fromkeys(at(host, value, problem=problem) for problem in found.problems))
     if problems:
         raise CertificateError(tuple(problems))
     return tuple(warnings)
 
 
-def _judge(site: Site, tls: Tls, folder: Path, *, now: datetime) -> Findings:
+def _judge(site: Site, tls: Tls, *, folder: Path, now: datetime) -> Findings:
     try:
         return SOURCES[source_name(tls)].check(site, folder, now=now)
     except CertificateError as error:

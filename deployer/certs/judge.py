@@ -77,7 +77,7 @@ def chain_problems(chain: Chain) -> Iterator[Problem]:
     """Yield the links of the chain that do not hold: each certificate is signed by the next."""
     for certificate, issuer in pairwise(chain):
         if not _follows(certificate, issuer):
-            yield _broken_link(chain, certificate, issuer)
+            yield _broken_link(chain, certificate, found=issuer)
         elif not _may_issue(issuer):
             yield Problem(f"{title(issuer)} signs a certificate but is not a CA", path=_CERTIFICATE)
 
@@ -89,7 +89,7 @@ def _follows(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     return issued_by(certificate, issuer)
 
 
-def _broken_link(chain: Chain, certificate: x509.Certificate, found: x509.Certificate) -> Problem:
+def _broken_link(chain: Chain, certificate: x509.Certificate, *, found: x509.Certificate) -> Problem:
     if any(_follows(certificate, other) for other in chain if other is not certificate):
         return Problem(
             f"the chain is out of order: the issuer of {title(certificate)} does not follow it",

@@ -40,7 +40,7 @@ def judge_cors(cors: Cors, allowed: Seen, *, foreign: Seen) -> Answer:
     if not 200 <= allowed.status < 300:
         said = f"preflight of {origin}: {allowed.words} instead of 204"
         return failed(said, again=allowed.status in STARTING)
-    if wrong := _allows_wrongly(cors, allowed, origin):
+    if wrong := _allows_wrongly(cors, allowed, origin=origin):
         return failed(f"preflight of {origin}: {wrong}")
     granted = foreign.headers.get_list("access-control-allow-origin")
     if granted and "*" not in cors.origins:
@@ -48,7 +48,7 @@ def judge_cors(cors: Cors, allowed: Seen, *, foreign: Seen) -> Answer:
     return passed(f"preflight {allowed.status} for {origin} in {milliseconds(allowed.seconds)}")
 
 
-def _allows_wrongly(cors: Cors, seen: Seen, origin: str) -> str:
+def _allows_wrongly(cors: Cors, seen: Seen, *, origin: str) -> str:
     """Say what a browser would miss in the answer; empty where it lets the script through."""
     granted = seen.headers.get_list("access-control-allow-origin")
     methods = seen.headers.get("access-control-allow-methods", "")

@@ -19,7 +19,7 @@ def judge(question: Question, seen: Seen) -> Answer:
     if question.kind == "php" and _SOURCE.match(seen.body):
         return failed("the source of the script is served: php-fpm was not asked")
     if question.status is not None:
-        return _expected(question, seen, question.status)
+        return _expected(question, seen, status=question.status)
     match question.kind:
         case "redirect":
             return _redirect(question, seen)
@@ -28,9 +28,9 @@ def judge(question: Question, seen: Seen) -> Answer:
         case "tomcat":
             return _tomcat(question, seen)
         case "proxy":
-            return _answered(question, seen, "an answer of the backend")
+            return _answered(question, seen, wanted="an answer of the backend")
         case _:
-            return _expected(question, seen, 200)
+            return _expected(question, seen, status=200)
 
 
 def turned_away(question: Question, status: int) -> str:
@@ -48,7 +48,7 @@ def turned_away(question: Question, status: int) -> str:
     return ""
 
 
-def _expected(question: Question, seen: Seen, status: int) -> Answer:
+def _expected(question: Question, seen: Seen, *, status: int) -> Answer:
     if seen.status == status:
         return passed(f"{seen.status} in {milliseconds(seen.seconds)}")
     said = f"{seen.words} instead of {status}{hint(question, seen.status)}"
@@ -70,7 +70,7 @@ def _redirect(question: Question, seen: Seen) -> Answer:
     location = question.location
     statuses = (location.redirect.status,) if location and location.redirect else (301, 308)
     if seen.status not in statuses:
-        return _expected(question, seen, statuses[-1])
+        return _expected(question, seen, status=statuses[-1])
     target = urljoin(question.url, seen.headers.get("location", ""))
     if _leads_right(question, target):
         return passed(f"{seen.status} to {target} in {milliseconds(seen.seconds)}")
@@ -99,7 +99,7 @@ def _php(question: Question, seen: Seen) -> Answer:
     if seen.status in (403, 404) and (said := _said_by_fpm(seen, location)):
         return failed(f"{seen.words}: {said}")
     if seen.status >= 500:
-        return _answered(question, seen, "an answer of php-fpm", least_bad=500)
+        return _answered(question, seen, wanted="an answer of php-fpm", least_bad=500)
     if seen.by_nginx:
         return failed(f"{seen.words} by nginx itself: php-fpm was not asked{_php_hint(location)}")
     by = seen.headers.get("x-powered-by", "")
@@ -140,10 +140,10 @@ def is_file(seen: Seen) -> bool:
 def _tomcat(question: Question, seen: Seen) -> Answer:
     if seen.by_nginx and seen.status not in STARTING:
         return failed(f"{seen.words} by nginx itself: Tomcat was not asked")
-    return _answered(question, seen, "an answer of Tomcat")
+    return _answered(question, seen, wanted="an answer of Tomcat")
 
 
-def _answered(question: Question, seen: Seen, wanted: str, *, least_bad: int = 600) -> Answer:
+def _answered(question: Question, seen: Seen, *, wanted: str, least_bad: int = 600) -> Answer:
     """Any answer of the backend's own will do, except what a gateway says in its stead."""
     if seen.status in STARTING or seen.status >= least_bad:
         said = f"{seen.words} instead of {wanted}{hint(question, seen.status)}"

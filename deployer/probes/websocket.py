@@ -38,7 +38,7 @@ async def shake_hands(question: Question, way: Way) -> Answer:
     started = time.perf_counter()
     try:
         async with _handshake(question, way) as socket:
-            return await _opened(question, socket, way, seconds=time.perf_counter() - started)
+            return await _opened(question, socket, way=way, seconds=time.perf_counter() - started)
     except InvalidStatus as error:
         seconds = time.perf_counter() - started
         return _refused(question, error.response.status_code, seconds=seconds)
@@ -59,7 +59,7 @@ def _handshake(question: Question, way: Way) -> _Handshake:
     )
 
 
-async def _opened(question: Question, socket: ClientConnection, way: Way, *, seconds: float) -> Answer:
+async def _opened(question: Question, socket: ClientConnection, *, way: Way, seconds: float) -> Answer:
     if question.status not in (None, 101):
         return failed(f"101 instead of {question.status}")
     if question.location is None or question.location.probe != "echo":
