@@ -87,7 +87,9 @@ def _complaint(error: ErrorDetails, given: Mapping[str, Any]) -> Complaint | Non
     if _is_noise(detail):
         return None
     if detail.about_key:
-        return Complaint(detail.keys, f"{detail.keys[-1]!r} is no name", vocabulary.hint(detail.keys), "key")
+        return Complaint(
+            detail.keys, f"{detail.keys[-1]!r} does not fit", vocabulary.key_hint(detail.keys[:-1]), "key"
+        )
     explain = _EXPLANATIONS.get(detail.kind)
     if explain is not None:
         return explain(detail)
@@ -168,6 +170,10 @@ def _empty(detail: _Detail) -> Complaint:
     return Complaint(detail.keys, "at least one is needed, there is none", vocabulary.hint(detail.keys))
 
 
+def _blank(detail: _Detail) -> Complaint:
+    return Complaint(detail.keys, "the text is empty")
+
+
 def _refused(detail: _Detail) -> Complaint:
     return Complaint(detail.keys, str(detail.context["error"]), from_model=True)
 
@@ -187,7 +193,7 @@ _EXPLANATIONS: Mapping[str, Callable[[_Detail], Complaint]] = {
     "missing": _missing,
     "literal_error": _wrong_word,
     "string_pattern_mismatch": _does_not_fit,
-    "string_too_short": _empty,
+    "string_too_short": _blank,
     "too_short": _empty,
     "greater_than_equal": _out_of_bounds("less than", "ge"),
     "less_than_equal": _out_of_bounds("more than", "le"),

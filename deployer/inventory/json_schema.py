@@ -93,7 +93,9 @@ def _array(node: Mapping[str, Any]) -> dict[str, Any]:
 def _or_template(node: Mapping[str, Any]) -> dict[str, Any]:
     words = {key: node[key] for key in ("title", "description", "default", "examples") if key in node}
     rest = {key: each for key, each in node.items() if key not in words}
-    forms = [*rest["anyOf"]] if rest.keys() == {"anyOf"} else [rest]
-    if _TEMPLATE not in forms:
-        forms.append(_TEMPLATE)
-    return {**words, "anyOf": forms}
+    forms = [inner for form in rest.get("anyOf", [rest]) for inner in _flat(form)]
+    return {**words, "anyOf": [*(form for form in forms if form != _TEMPLATE), _TEMPLATE]}
+
+
+def _flat(form: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list(form["anyOf"]) if form.keys() == {"anyOf"} else [form]

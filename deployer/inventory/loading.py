@@ -64,7 +64,9 @@ def load(
         InventoryError: With all problems of the files, in file order.
     """
     findings = Findings()
-    tree = read_tree(read_document(path, str(path), findings), str(path), findings)
+    root = read_document(path, str(path), findings)
+    findings.raise_any()
+    tree = read_tree(root, str(path), findings)
     sources = _Sources(tree, path.parent, findings, extra=_extra(set_values, findings))
     hosts = sources.hosts()
     refuse_near_misses(sources.layers(), known_variables, findings)

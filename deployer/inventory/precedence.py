@@ -72,10 +72,11 @@ class Precedence:
 
     def of_host(self, host: str, groups: frozenset[str]) -> VariableSet:
         """Return the variables of `host`, which is in `groups` (`all` left out)."""
+        of_groups = self._of(groups)
         own = [*self._tree.hosts[host], self._host_vars.layer(host), self._extra]
         key = (groups, tuple(id(layer) for layer in own if layer))
         if key not in self._sets:
-            combined = dict(self._of(groups))
+            combined = dict(of_groups)
             for layer in own:
                 combined.update(layer)
             self._sets[key] = VariableSet(combined)

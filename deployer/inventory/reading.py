@@ -59,10 +59,10 @@ class _TreeReader:
                 Problem(f"{name} is a group and a host", self._hosts[name], suggestion="rename one of them")
             )
 
-    def _group(self, key: yaml.ScalarNode, body: yaml.Node, parent: str) -> str | None:
+    def _group(self, key: yaml.ScalarNode, body: yaml.Node, parent: str) -> None:
         path = join(parent, key.value)
         if not self._is_name(key, path, "group"):
-            return None
+            return
         self.tree.group(key.value)
         if id(body) in self._open:
             self._complain(body, path, "an alias that contains itself")
@@ -73,7 +73,6 @@ class _TreeReader:
             self._open.pop()
         elif body.tag != _NULL:
             self._complain(body, path, "a group is a mapping of hosts, children and vars")
-        return str(key.value)
 
     def _section(self, group: str, key: yaml.ScalarNode, content: yaml.Node, *, path: str) -> None:
         if key.value not in _SECTIONS:
@@ -93,9 +92,8 @@ class _TreeReader:
                 self._entry(group, key.value, pair, path=path)
 
     def _unknown_section(self, key: yaml.ScalarNode, path: str) -> None:
-        suggestion = nearest(key.value, _SECTIONS)
-        if not suggestion and key.value in HostVariables.model_fields:
-            suggestion = f"put {key.value} under vars:"
+        is_variable = key.value in HostVariables.model_fields
+        suggestion = f"put {key.value} under vars:" if is_variable else nearest(key.value, _SECTIONS)
         self._complain(
             key, path, "a group has children, hosts and vars", suggestion or "put groups under children:"
         )
@@ -105,12 +103,12 @@ class _TreeReader:
         if section == "hosts":
             self._host(group, key, body, path=join(path, key.value))
             return
-        child = self._group(key, body, path)
         try:
-            if child is not None:
-                self.tree.add_child(group, child)
+            self.tree.group(key.value)
+            self.tree.add_child(group, key.value)
         except ValueError as error:
             self._complain(key, join(path, key.value), str(error))
+        self._group(key, body, path)
 
     def _vars(self, group: str, content: yaml.MappingNode, path: str) -> None:
         variables = read_variables(content, self._file, self._findings)

@@ -1,8 +1,9 @@
 """The variables of one host with their templates resolved, each when it is first asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from deployer.inventory.near import nearest
 from deployer.inventory.templates import ResolutionError, Templates, Unresolved
 from deployer.inventory.tree import Layer
 from deployer.inventory.variable import Keys, Leaf, Plain, Variable
@@ -10,10 +11,16 @@ from deployer.inventory.variable import Keys, Leaf, Plain, Variable
 
 @dataclass(frozen=True)
 class Failure:
-    """A leaf that could not be resolved."""
+    """A leaf that could not be resolved, and the names that it could have asked for."""
 
     leaf: Leaf
     fault: ResolutionError
+    known: Collection[str]
+
+    @property
+    def suggestion(self) -> str:
+        """The near name of an undefined one."""
+        return nearest(self.fault.undefined, self.known) if self.fault.undefined else ""
 
 
 @dataclass(eq=False)
@@ -51,14 +58,16 @@ class Resolver:
     def _fill(self, variable: Variable) -> Plain:
         value = variable.value
         for leaf in variable.leaves:
-            value = _replaced(value, leaf.keys, self._leaf(variable, leaf))
+            value = replaced(value, leaf.keys, self._leaf(variable, leaf))
         return value
 
     def _leaf(self, variable: Variable, leaf: Leaf) -> Plain:
         try:
             return self._render(leaf)
         except ResolutionError as fault:
-            self.failures.setdefault(variable.name, []).append(Failure(leaf, fault))
+            self.failures.setdefault(variable.name, []).append(
+                Failure(leaf, fault, (*self.magic, *self.variables))
+            )
             return Unresolved(f"{leaf.path} ({variable.places[leaf.path]}): {fault.sentence}")
 
     def _render(self, leaf: Leaf) -> Plain:
@@ -74,10 +83,10 @@ class Resolver:
         return self.magic[name] if name in self.magic else self.value(name)
 
 
-def _replaced(value: Plain, keys: Keys, new: Plain) -> Plain:
+def replaced(value: Plain, keys: Keys, new: Plain) -> Plain:
     """Return `value` with the part at `keys` replaced; shares everything else."""
     if not keys:
         return new
     copied = value.copy()
-    copied[keys[0]] = _replaced(value[keys[0]], keys[1:], new)
+    copied[keys[0]] = replaced(value[keys[0]], keys[1:], new)
     return copied

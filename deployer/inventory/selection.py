@@ -42,7 +42,7 @@ def _split(pattern: str, names: Collection[str]) -> list[str]:
     """A colon separates too, unless it belongs to a range, an address or a port."""
     if "," in pattern:
         parts = pattern.split(",")
-    elif pattern in names or split_port(pattern)[1] is not None:
+    elif pattern in names or split_port(pattern)[1] is not None or pattern.count("[") != pattern.count("]"):
         parts = [pattern]
     else:
         parts = re.findall(r"(?:[^\s:\[\]]|\[[^\]]*\])+", pattern)

@@ -1,10 +1,10 @@
 """The variables that are ours, validated; what is wrong is told with its place."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from deployer.errors import Place, Problem
 from deployer.inventory import vocabulary
@@ -12,12 +12,14 @@ from deployer.inventory.checks import check
 from deployer.inventory.complaints import Complaint, complaints
 from deployer.inventory.findings import Findings
 from deployer.inventory.names import SECRETS
-from deployer.inventory.resolve import Failure
+from deployer.inventory.resolve import Failure, replaced
 from deployer.inventory.variable import Plain, Variable, path_of
 from deployer.model.host import HostVariables
+from deployer.model.site import Site
 from deployer.secret import Secret
 
 _FILES = ("ansible_ssh_private_key_file", "ansible_ssh_known_hosts_file")
+_SITES = TypeAdapter(tuple[Site, ...])
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,12 @@ class Validator:
     Attributes:
         directory: The inventory's folder; relative names of files start there.
         findings: Is told what is wrong.
+        known_sites: What was validated before.
     """
 
     directory: Path
     findings: Findings
+    known_sites: dict[Variable, Mapping[str, tuple[Site, ...]]] = field(default_factory=dict)
 
     def validate(self, ours: Mapping[str, Variable], values: Mapping[str, Plain]) -> HostVariables | None:
         """Return the typed variables; None if something is wrong, which is then told.
@@ -39,26 +43,45 @@ class Validator:
             ours: What is written, by our names.
             values: The resolved values, by our names.
         """
-        crossing = list(check(values))
-        for complaint in crossing:
-            self._tell(complaint, ours)
         try:
-            settings = HostVariables.model_validate(values)
-        except ValidationError as error:
-            for complaint in complaints(error, values):
-                if not _repeats(complaint, crossing):
-                    self._tell(complaint, ours)
+            settings = HostVariables.model_validate({**values, **self._sites(ours)})
+        except ValidationError:
+            self._tell_all(ours, values)
             return None
-        return None if crossing else self._with_files(settings)
+        return self._with_files(settings)
 
     def tell_failure(self, failure: Failure, variable: Variable, *, ours: str, host: str) -> None:
         """Report that a template of ours does not resolve; `ours` is the variable by our name."""
         fault = failure.fault
         secret = vocabulary.is_secret((ours, *failure.leaf.keys))
         sentence = "the template of this secret does not resolve" if secret else fault.sentence
-        suggestion = "a literal {{ or {% needs the tag !unsafe" if secret else ""
+        suggestion = "a literal {{ or {% needs the tag !unsafe" if secret else failure.suggestion
         place = variable.places[failure.leaf.path]
         self.findings.add(Problem(f"{sentence} (on {host})", place, failure.leaf.path, suggestion))
+
+    def _sites(self, ours: Mapping[str, Variable]) -> Mapping[str, tuple[Site, ...]]:
+        """Sites that are equal for many hosts are validated once; wrong ones are left to the whole."""
+        variable = ours.get("sites")
+        if variable is None or variable.leaves:
+            return {}
+        if variable not in self.known_sites:
+            try:
+                self.known_sites[variable] = {"sites": _SITES.validate_python(variable.value)}
+            except ValidationError:
+                self.known_sites[variable] = {}
+        return self.known_sites[variable]
+
+    def _tell_all(self, ours: Mapping[str, Variable], values: Mapping[str, Plain]) -> None:
+        """Validate as a whole, for locations that begin at the variables."""
+        crossing = list(check(values))
+        try:
+            HostVariables.model_validate(values)
+        except ValidationError as error:
+            told = [each for each in complaints(error, values) if not _repeats(each, crossing)]
+            if not crossing and not told:
+                raise
+            for complaint in (*crossing, *told):
+                self._tell(complaint, ours)
 
     def _tell(self, complaint: Complaint, ours: Mapping[str, Variable]) -> None:
         if not complaint.keys:
@@ -78,7 +101,7 @@ class Validator:
 
 
 def sealed(values: Mapping[str, Plain]) -> dict[str, Plain]:
-    """Return `values` with every secret turned into a `Secret`."""
+    """Return `values` with every secret turned into a `Secret`; what has none is shared, not copied."""
     result = dict(values)
     for name in SECRETS & values.keys():
         if isinstance(result[name], str):
@@ -92,12 +115,19 @@ def sealed(values: Mapping[str, Plain]) -> dict[str, Plain]:
 def _sealed(value: Plain, path: tuple[str, ...]) -> Plain:
     if not path:
         return Secret(value) if isinstance(value, str) else value
-    if path[0] == "*" and isinstance(value, list):
-        return [_sealed(item, path[1:]) for item in value]
-    if isinstance(value, dict):
-        keys = value.keys() if path[0] == "*" else value.keys() & {path[0]}
-        return value | {key: _sealed(value[key], path[1:]) for key in keys}
+    for key in _keys(value, path[0]):
+        inner = _sealed(value[key], path[1:])
+        if inner is not value[key]:
+            value = replaced(value, (key,), inner)
     return value
+
+
+def _keys(value: Plain, step: str) -> list[str | int]:
+    if isinstance(value, list):
+        return list(range(len(value))) if step == "*" else []
+    if isinstance(value, dict):
+        return list(value) if step == "*" else [step] if step in value else []
+    return []
 
 
 def _repeats(complaint: Complaint, crossing: list[Complaint]) -> bool:

@@ -70,7 +70,9 @@ class Templates:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined)
+        self._environment = ImmutableSandboxedEnvironment(
+            undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+        )
         self._environment.globals["lookup"] = _lookups(directory)
         self._compiled: dict[str, Template] = {}
 
@@ -80,7 +82,8 @@ class Templates:
             try:
                 self._compiled[text] = self._compile(text)
             except jinja2.TemplateError as error:
-                raise ResolutionError(f"the template does not parse: {error}") from error
+                sentence = str(error.message).rstrip(".")
+                raise ResolutionError(f"the template does not parse: {sentence}") from error
         return self._compiled[text]
 
     def _compile(self, text: str) -> Template:

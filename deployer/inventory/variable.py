@@ -7,14 +7,14 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from deployer.errors import Place, Problem
+from deployer.errors import InventoryError, Place, Problem
 from deployer.inventory.document import LOADER, place_of
 from deployer.inventory.findings import Findings
 
 Plain: TypeAlias = Any
 """What YAML can say: scalars, lists, dicts."""
 Keys = tuple[str | int, ...]
-MOST_VALUES = 1_000_000
+MOST_VALUES = 200_000
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,8 @@ class _Reader:
         if id(node) in self._open:
             return self._complain(node, path, "an alias that contains itself")
         if len(self.places) > MOST_VALUES:
-            return self._complain(node, "", f"aliases expand to more than {MOST_VALUES} values")
+            sentence = f"aliases expand to more than {MOST_VALUES} values"
+            raise InventoryError([Problem(sentence, place_of(node, self._file), path)])
         self.places[path] = place_of(node, self._file)
         self._open.append(id(node))
         self._unsafe += node.tag == "!unsafe"

@@ -36,12 +36,21 @@ def is_secret(keys: Sequence[str | int]) -> bool:
 def hint(keys: Sequence[str | int]) -> str:
     """Return what fits at `keys`, in words: a description and an example."""
     forms = at(keys)
-    forms = [inner for form in forms for inner in _items(form)] + forms
-    words = next((form["description"] for form in forms if "description" in form), "")
+    return _words([inner for form in forms for inner in _items(form)] + forms)
+
+
+def key_hint(keys: Sequence[str | int]) -> str:
+    """Return what fits as a key of the mapping at `keys`, in words."""
+    return _words([form["propertyNames"] for form in at(keys) if "propertyNames" in form])
+
+
+def _words(forms: Sequence[Schema]) -> str:
+    text = next((form["description"] for form in forms if "description" in form), "").rstrip(".")
     examples: list[object] = next((form["examples"] for form in forms if "examples" in form), [])
-    text = words.rstrip(".")
     example = " or ".join(str(example) for example in examples[:2] if isinstance(example, str))
-    return ", such as ".join(part for part in (text[:1].lower() + text[1:], example) if part)
+    if text[1:2].islower() or text[1:2] == " ":
+        text = text[0].lower() + text[1:]
+    return ", ".join(part for part in (text, example and f"such as {example}") if part)
 
 
 @cache

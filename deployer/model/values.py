@@ -75,14 +75,14 @@ def _text(pattern: str, example: str, **options: Any) -> Any:  # noqa: ANN401 - 
 
 Duration = Annotated[
     str,
-    BeforeValidator(_number_to_text),
     StringConstraints(pattern=r"^(\d+|(\d+(ms|[smhdwMy]))+)$"),
+    BeforeValidator(_number_to_text),
     Field(examples=["90s", "1h"], description="An nginx duration."),
 ]
 Size = Annotated[
     str,
-    BeforeValidator(_number_to_text),
     StringConstraints(pattern=r"^\d+[kKmMgG]?$"),
+    BeforeValidator(_number_to_text),
     Field(examples=["16m"], description="An nginx size."),
 ]
 Name = _text(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", "abc", description="Letters, digits, `.`, `_`, `-`.")
