@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import asyncssh
+from asyncssh.public_key import get_default_certificate_algs, get_default_public_key_algs
 
 from deployer.errors import Place
 
@@ -29,6 +30,19 @@ class KnownHosts:
     def trusted(self) -> asyncssh.SSHKnownHosts:
         """Return all entries of all files; empty, never absent, where there is none."""
         return _parse(tuple(_versions(self.files)))
+
+    def algorithms(self, host: str, port: int) -> list[str]:
+        """Return what to ask `host` for: the kinds of key known of it first, then all others.
+
+        asyncssh asks for the known kinds alone: a host that has changed to another kind would end
+        the login in any of several ways, instead of being seen to have changed. Empty where `host`
+        is not known by name.
+        """
+        keys, authorities, *_ = self.trusted().match(host, "", _nondefault(port))
+        known = [*(get_default_certificate_algs() if authorities else [])]
+        known += [name for key in keys for name in key.sig_algorithms]
+        every = [*known, *get_default_public_key_algs()] if known else []
+        return [name.decode() for name in dict.fromkeys(every)]
 
     def places(self, host: str, address: str, port: int) -> list[Place]:
         """Return where `host` (or its `address`) has a key, hashed names and patterns included."""
@@ -77,4 +91,8 @@ def _load(known: asyncssh.SSHKnownHosts, line: str) -> None:
 def _names(line: str, host: str, address: str, port: int) -> bool:
     known = asyncssh.SSHKnownHosts()
     _load(known, line)
-    return any(known.match(host, address, port if port != SSH_PORT else None))
+    return any(known.match(host, address, _nondefault(port)))
+
+
+def _nondefault(port: int) -> int | None:
+    return None if port == SSH_PORT else port

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
@@ -71,12 +72,12 @@ async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
 
 
 async def _end(process: Process) -> None:
-    """End a command that was cancelled or whose reader failed; one that has ended is left alone."""
+    """End a command, and all it started, that was cancelled; one that has ended is left alone."""
     for number, patience in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, _GRACE)):
         if process.returncode is not None:
             break
         with contextlib.suppress(ProcessLookupError):
-            process.send_signal(number)
+            os.killpg(process.pid, number)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), patience)
     if process.stdin is not None:

@@ -83,6 +83,9 @@ class SshTransport:
         try:
             return await self._connection.create_process(command, encoding=None, request_pty=False)
         except asyncssh.ChannelOpenError as error:
+            # asyncssh says the same of a server that refuses and of a connection that is gone.
+            if self._connection.is_closed():
+                raise lost(error, self._name) from error
             raise UnreachableError(f"{self._name} runs no command: {error.reason}") from error
         except (asyncssh.Error, OSError) as error:
             raise lost(error, self._name) from error

@@ -54,15 +54,21 @@ class Attempt:
         return shlex.join(["ssh", "-p", str(self.port), f"{self.user}@{self.address}"])
 
 
-async def explain_login(
-    error: Exception, attempt: Attempt, offered: asyncssh.SSHKey | None
-) -> UnreachableError:
-    """Say why a login failed; `offered` is the host key that was not trusted, if it came to that."""
+@dataclass(frozen=True)
+class Offer:
+    """The host key that a server showed, and the IP address it was at (empty behind a jump host)."""
+
+    key: asyncssh.SSHKey
+    address: str
+
+
+async def explain_login(error: Exception, attempt: Attempt, offer: Offer | None) -> UnreachableError:
+    """Say why a login failed; `offer` is the host key that was not trusted, if it came to that."""
     match error:
         case asyncssh.PermissionDenied():
             return _denied(error, attempt, await _agent_keys())
         case asyncssh.HostKeyNotVerifiable() | asyncssh.KeyExchangeFailed():
-            return _untrusted(error, attempt, offered)
+            return _untrusted(error, attempt, offer)
         case asyncssh.Error():
             return UnreachableError(
                 f"{attempt.where} ended the login: {error.reason}", next_step=f"{attempt.ssh} -v"
@@ -118,9 +124,10 @@ def _no_connection(error: Exception, attempt: Attempt) -> UnreachableError:
             return UnreachableError(f"no connection to {attempt.where}: {error}", next_step=by_hand)
 
 
-def _untrusted(error: asyncssh.Error, attempt: Attempt, offered: asyncssh.SSHKey | None) -> UnreachableError:
-    places = attempt.known_hosts.places(attempt.alias, "", attempt.port)
-    key = f"{offered.get_algorithm()} {offered.get_fingerprint()}" if offered else error.reason
+def _untrusted(error: asyncssh.Error, attempt: Attempt, offer: Offer | None) -> UnreachableError:
+    address = offer.address if offer else ""
+    places = attempt.known_hosts.places(attempt.alias, address, attempt.port)
+    key = f"{offer.key.get_algorithm()} {offer.key.get_fingerprint()}" if offer else error.reason
     if "revoked" in error.reason:
         return UnreachableError(f"the host key of {attempt.where} is revoked: {key}")
     if places:
@@ -130,7 +137,7 @@ def _untrusted(error: asyncssh.Error, attempt: Attempt, offered: asyncssh.SSHKey
             next_step="only if the host was set up anew: "
             + shlex.join(["ssh-keygen", "-R", attempt.known_as, "-f", places[0].file]),
         )
-    if offered is None:
+    if offer is None:
         return UnreachableError(f"{attempt.where} ended the login: {key}", next_step=f"{attempt.ssh} -v")
     file = attempt.known_hosts.files[0] if attempt.known_hosts.files else Path("~/.ssh/known_hosts")
     return UnreachableError(

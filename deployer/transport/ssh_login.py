@@ -1,7 +1,7 @@
 """How a host is reached by SSH: inventory first, then ~/.ssh/config; jump hosts; keys; trust."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +11,7 @@ import asyncssh
 from deployer.errors import UnreachableError
 from deployer.model.host import Host
 from deployer.transport.known_hosts import SYSTEM_FILES, USER_FILES, KnownHosts, known_hosts
-from deployer.transport.ssh_errors import Attempt, explain_login, explain_options
+from deployer.transport.ssh_errors import Attempt, Offer, explain_login, explain_options
 
 _JUMP = re.compile(
     r"(?:ssh://)?(?:(?P<user>.+)@)?(?:\[(?P<v6>[^\]]+)\]|(?P<name>[^:\[\]]+))(?::(?P<port>\d+))?/?"
@@ -135,19 +135,21 @@ async def _login(
             options=options,
             client_factory=lambda: witness,
             known_hosts=trust.trusted(),
+            server_host_key_algs=_algorithms(attempt, options),
             tunnel=via,
             connect_timeout=attempt.timeout,
             keepalive_interval=patience.keepalive,
             keepalive_count_max=patience.misses,
         )
     except (OSError, TimeoutError, ValueError, asyncssh.Error) as error:
-        raise await explain_login(error, attempt, witness.offered) from error
+        raise await explain_login(error, attempt, witness.offer) from error
 
 
 async def _options(target: Target) -> asyncssh.SSHClientConnectionOptions:
     """Merge the inventory with ~/.ssh/config; keys are read here."""
     try:
         options = await asyncssh.SSHClientConnectionOptions.construct(
+            config=(),
             host=target.address,
             port=() if target.port is None else target.port,
             username=() if target.user is None else target.user,
@@ -171,6 +173,13 @@ def _keys(key_file: Path | None) -> Mapping[str, Any]:
         return {"client_keys": pairs, "agent_path": None}
     public = key_file.with_name(f"{key_file.name}.pub")
     return {"agent_identities": [str(public)]} if public.is_file() else {}
+
+
+def _algorithms(attempt: Attempt, options: asyncssh.SSHClientConnectionOptions) -> Sequence[str]:
+    """Order the kinds of host key; asyncssh decides (an empty tuple) where ~/.ssh/config did."""
+    if options.config.get("HostKeyAlgorithms"):
+        return ()
+    return attempt.known_hosts.algorithms(attempt.alias, attempt.port) or ()
 
 
 def _trust(target: Target, config: Any) -> KnownHosts:  # noqa: ANN401 - asyncssh exports no type for it
@@ -201,9 +210,9 @@ class _Witness(asyncssh.SSHClient):
     """Trusts no key beyond known_hosts, and remembers the one that it saw."""
 
     def __init__(self) -> None:
-        self.offered: asyncssh.SSHKey | None = None
+        self.offer: Offer | None = None
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         """Refuse, and keep the key for the message."""
-        self.offered = key
+        self.offer = Offer(key, addr)
         return False

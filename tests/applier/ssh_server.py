@@ -1,6 +1,8 @@
 """An SSH server on a loopback port, in a thread of its own, that a test can make fail."""
 
 import asyncio
+import contextlib
+import os
 import signal
 import threading
 from asyncio.subprocess import PIPE
@@ -51,6 +53,11 @@ class Sshd:
         """Cut every connection without a goodbye."""
         for connection in list(self.connections):
             self._loop.call_soon_threadsafe(connection._transport.abort)
+
+    def freeze(self) -> None:
+        """Read nothing more from anybody, and keep the connections."""
+        for connection in list(self.connections):
+            self._loop.call_soon_threadsafe(connection._transport.pause_reading)
 
     def known_hosts_line(self, name: str = "127.0.0.1") -> str:
         return f"[{name}]:{self.port} {self.key.export_public_key().decode().strip()}\n"
@@ -114,20 +121,34 @@ class _Server(asyncssh.SSHServer):
 
 async def _run(process: asyncssh.SSHServerProcess[bytes]) -> None:
     child = await asyncio.create_subprocess_exec(
-        "/bin/sh", "-c", process.command or "", stdin=PIPE, stdout=PIPE, stderr=PIPE
+        "/bin/sh", "-c", process.command or "", stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True
     )
+    feeding = asyncio.ensure_future(_pump(process.stdin, child.stdin))
     try:
-        await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
+        await asyncio.gather(_pump(child.stdout, process.stdout), _pump(child.stderr, process.stderr))
         code = await child.wait()
-        await process.stdout.drain()
+        if code < 0:
+            process.exit_with_signal(signal.Signals(-code).name.removeprefix("SIG"))
+        else:
+            process.exit(code)
+    except (OSError, asyncssh.Error):
+        process.close()
     finally:
+        feeding.cancel()
+        await asyncio.gather(feeding, return_exceptions=True)
         if child.returncode is None:
-            child.kill()
+            os.killpg(child.pid, signal.SIGKILL)
             await child.wait()
-    if code < 0:
-        process.exit_with_signal(signal.Signals(-code).name.removeprefix("SIG"))
-    else:
-        process.exit(code)
+        child._transport.close()  # the pipes; there is no public way
+
+
+async def _pump(source: Any, sink: Any) -> None:  # noqa: ANN401 - asyncio's or asyncssh's
+    with contextlib.suppress(OSError, asyncssh.Error):
+        while chunk := await source.read(65536):
+            sink.write(chunk)
+            await sink.drain()
+    if isinstance(sink, asyncio.StreamWriter):
+        sink.close()
 
 
 @dataclass(frozen=True)
@@ -158,4 +179,5 @@ def make_home(path: Path) -> Home:
     key = asyncssh.generate_private_key("ssh-ed25519", comment="operator")
     (path / ".ssh").mkdir(parents=True, mode=0o700)
     key.write_private_key(path / ".ssh" / "id_ed25519")
+    (path / ".ssh" / "id_ed25519").chmod(0o600)
     return Home(path, key)
