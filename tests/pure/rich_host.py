@@ -45,12 +45,14 @@ class Ports:
     app: str = "127.0.0.1:3000"
     fpm: str = "unix:/run/php/deployer.sock"
     files: str = "/srv/www"
+    resolver_timeout: str = "5s"
 
 
 def variables(ports: Ports) -> dict[str, Any]:
     """The host's variables as an inventory would say them."""
     return {
         "nginx_release_port": ports.release,
+        "nginx_resolver_timeout": ports.resolver_timeout,
         "upstreams": {"shop_app": {"servers": [ports.app, "127.0.0.1:9"], "balance": "least_conn"}},
         "sites": [_abc(ports), _plain(ports), _app(ports)],
     }
