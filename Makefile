@@ -2,7 +2,7 @@
 #
 #   make demo     from a bare Debian to three provisioned hosts: sets up, starts the lab, applies, verifies
 #   make test     sets up, starts the lab, runs all rings of tests
-#   make check    ruff, mypy, import-linter: seconds, no lab
+#   make check    ruff, mypy, import-linter, the measures of the style: seconds, no lab
 #   make down     takes the lab away
 #   make clean    takes everything away that the others made
 #
@@ -31,6 +31,7 @@ check: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest --quiet tests/pure/test_style.py
 
 down: $(READY)
 	@$(BIN)/deployer lab down

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
-
 INTERRUPTED_EXIT_CODE = 130
 """What shells give to a program that Ctrl-C ended; the operator asked for it, so any failure outranks it."""
 

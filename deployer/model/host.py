@@ -60,9 +60,8 @@ class HostVariables(Frozen):
             for j, location in enumerate(site.locations):
                 for name in location.upstream:
                     if not is_address(name) and name not in self.upstreams:
-                        raise ValueError(
-                            f"sites[{i}].locations[{j}] names the upstream {name!r}, not an entry of upstreams"
-                        )
+                        where = f"sites[{i}].locations[{j}]"
+                        raise ValueError(f"{where} names the upstream {name!r}, not an entry of upstreams")
         return self
 
 
