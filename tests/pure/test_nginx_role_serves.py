@@ -1,6 +1,8 @@
 """The nginx role under the real nginx: what visitors and backends of a rendered host get."""
 
+import asyncio
 import http.client
+import json
 import socket
 import ssl
 from collections.abc import Iterator
@@ -15,8 +17,8 @@ import pytest
 from backends import app, echo, fpm
 from local_nginx import RELEASE, free_port, place, running
 from rich_host import FACTS, Ports, make_host, render_nginx, variables
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
 SITE = "abc.test"
@@ -29,6 +31,15 @@ def _trusting() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
+
+
+@dataclass(frozen=True)
+class Talk:
+    """One conversation: the handshake's headers as the backend saw them, its echo, what was agreed on."""
+
+    headers: dict[str, str]
+    echo: str
+    subprotocol: str | None
 
 
 @dataclass(frozen=True)
@@ -58,22 +69,29 @@ class Edge:
         url = f"http://127.0.0.1:{self.ports.http}{path}"
         return httpx.get(url, headers={"Host": host}, trust_env=False)
 
-    def open(self, path: str, origin: str | None = None, subprotocol: str | None = None) -> ClientConnection:
-        """Open a WebSocket."""
-        return connect(
+    def talk(self, path: str, origin: str | None = None, subprotocol: str | None = None) -> Talk:
+        """Open a WebSocket, say hello, close."""
+        return asyncio.run(self._talk(path, origin, subprotocol))
+
+    async def _talk(self, path: str, origin: str | None, subprotocol: str | None) -> Talk:
+        client = connect(
             f"wss://{SITE}:{self.ports.https}{path}",
-            sock=socket.create_connection(("127.0.0.1", self.ports.https)),
+            host="127.0.0.1",
             ssl=_trusting(),
             server_hostname=SITE,
             origin=Origin(origin) if origin else None,
             subprotocols=[Subprotocol(subprotocol)] if subprotocol else None,
             proxy=None,
         )
+        async with client as connection:
+            headers = json.loads(await connection.recv())
+            await connection.send("hello")
+            return Talk(headers, str(await connection.recv()), connection.subprotocol)
 
     def refused(self, path: str, origin: str) -> int:
         """The status that a handshake from `origin` gets instead of 101."""
         with pytest.raises(InvalidStatus) as caught:
-            self.open(path, origin)
+            self.talk(path, origin)
         return caught.value.response.status_code
 
 
@@ -154,20 +172,16 @@ def test_plain_http_is_sent_to_https_with_its_path(edge: Edge) -> None:
 
 
 def test_a_websocket_echoes_and_agrees_on_a_subprotocol(edge: Edge) -> None:
-    with edge.open("/wss", f"https://{SITE}:{edge.ports.https}", "chat") as client:
-        client.recv()
-        client.send("hello")
-        assert client.recv() == "hello"
-        assert client.subprotocol == "chat"
+    talk = edge.talk("/wss", f"https://{SITE}:{edge.ports.https}", "chat")
+    assert (talk.echo, talk.subprotocol) == ("hello", "chat")
 
 
 def test_the_websocket_backend_learns_who_asks_for_what(edge: Edge) -> None:
-    with edge.open("/wss/room") as client:
-        said = str(client.recv())
-    assert f'"host": "{SITE}:{edge.ports.https}"' in said
-    assert '"x-real-ip": "127.0.0.1"' in said
-    assert '"x-forwarded-proto": "https"' in said
-    assert f'"x-forwarded-port": "{edge.ports.https}"' in said
+    headers = edge.talk("/wss/room").headers
+    assert headers["host"] == f"{SITE}:{edge.ports.https}"
+    assert headers["x-real-ip"] == "127.0.0.1"
+    assert headers["x-forwarded-proto"] == "https"
+    assert headers["x-forwarded-port"] == str(edge.ports.https)
 
 
 @pytest.mark.parametrize(
@@ -179,8 +193,7 @@ def test_a_foreign_origin_does_not_reach_the_websocket(edge: Edge, origin: str) 
 
 
 def test_a_listed_origin_opens_the_websocket(edge: Edge) -> None:
-    with edge.open("/wss", "https://app.abc.test") as client:
-        assert client.recv()
+    assert edge.talk("/wss", "https://app.abc.test").echo == "hello"
 
 
 def test_plain_http_on_a_websocket_is_asked_to_upgrade(edge: Edge) -> None:
