@@ -12,6 +12,7 @@ from deployer.release import ORIGINAL
 _AT = re.compile(
     r"(?:nginx: )?(?:.*?\[\w+\] )?(?:\d+#\d+: )?(?P<text>.*?),? in (?P<path>/\S+):(?P<line>\d+)$"
 )
+_SUMMARY = re.compile(r"nginx: configuration file \S+ test failed$")
 _ROOT = re.compile(r"^.*?/etc/deployer/releases/[^/]+/root(?=/)")
 
 
@@ -70,8 +71,11 @@ def _refusal(applied: Applied, serving: str) -> str:
 
 
 def _explain(said: Sequence[str], bundle: Bundle | None) -> Iterator[str]:
-    """Translate places in rendered files to places in the inventory."""
-    for line in said:
+    """Translate places in rendered files to places in the inventory.
+
+    nginx ends by naming the staged file, which is gone by then: that line helps nobody after another.
+    """
+    for line in [line for line in said if not _SUMMARY.match(line)] or said:
         match = _AT.match(line)
         if match is None:
             yield line

@@ -1,4 +1,8 @@
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+from operating import Desk, as_the_lab_is
 from visiting import Lab
 
 from deployer import lab as the_lab
@@ -17,3 +21,17 @@ def lab() -> Lab:
             f"the lab is not up (no {', '.join(status.waiting)})\n  next: deployer lab up", pytrace=False
         )
     return Lab()
+
+
+@pytest.fixture(scope="session")
+def applied_lab(lab: Lab) -> Lab:
+    """The lab as its own inventory says, whatever was done to it before."""
+    as_the_lab_is("edge1", "edge2")
+    return lab
+
+
+@pytest.fixture
+def desk(applied_lab: Lab, tmp_path: Path) -> Iterator[Desk]:
+    """An operator's copy of the lab's inventory; afterwards edge1 and edge2 are as the lab's own says."""
+    yield Desk.of_the_lab(tmp_path)
+    as_the_lab_is("edge1", "edge2")
