@@ -1,5 +1,7 @@
 """Questions to the Docker engine. Whatever keeps it from answering is a LabError with a next step."""
 
+import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv4Network, ip_network
@@ -8,6 +10,7 @@ from typing import Any
 import docker
 import docker.errors
 import requests
+from docker.constants import DEFAULT_UNIX_SOCKET
 
 from deployer.errors import LabError
 
@@ -25,9 +28,13 @@ def connect(setup: str) -> Iterator["Engine"]:
         LabError: No engine answers, or it refuses.
     """
     try:
+        _knock()
         client = docker.from_env(timeout=120)
-    except docker.errors.DockerException as error:
-        raise _unavailable(error, setup) from error
+    except PermissionError as error:
+        step = 'sudo usermod -aG docker "$USER", then log in again'
+        raise LabError("this user may not talk to Docker", next_step=step) from error
+    except (OSError, docker.errors.DockerException) as error:
+        raise LabError("no Docker engine answers", next_step=setup) from error
     try:
         yield Engine(client)
     except (docker.errors.DockerException, requests.RequestException) as error:
@@ -36,13 +43,18 @@ def connect(setup: str) -> Iterator["Engine"]:
         client.close()
 
 
-def _unavailable(error: Exception, setup: str) -> LabError:
-    if "Permission denied" in str(error):
-        return LabError(
-            "this user may not talk to Docker",
-            next_step='sudo usermod -aG docker "$USER", then log in again',
-        )
-    return LabError("no Docker engine answers", next_step=setup)
+def _knock() -> None:
+    """Connect once to the engine's socket, if it is one: the SDK leaves open what it could not connect.
+
+    Raises:
+        OSError: There is no such socket, nobody listens, or this user may not use it.
+    """
+    host = os.environ.get("DOCKER_HOST") or DEFAULT_UNIX_SOCKET
+    scheme, _, path = host.partition("://")
+    if scheme in ("unix", "http+unix"):
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(10)
+            door.connect(path)
 
 
 class Engine:
