@@ -1,8 +1,9 @@
-"""The commands that contact nobody: validate, render, schema."""
+"""The commands that contact nobody: init, validate, render, schema."""
 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from deployer.cli import distributions, tree
 from deployer.cli.answer import Answer, of_error
 from deployer.cli.command import takes
 from deployer.cli.loading import check_certificates, role_folders, select
-from deployer.cli.options import Common, Render, Selecting
+from deployer.cli.options import Common, Init, Render, Selecting
 from deployer.errors import InventoryError, Problem, UsageError
 from deployer.report import document, text
 from deployer.report.words import count
@@ -26,9 +27,24 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Give `app` the commands of this module."""
+    takes(app, "init", Init)(init)
     takes(app, "validate", Selecting)(validate)
     takes(app, "render", Render)(render)
     takes(app, "schema", Common)(schema)
+
+
+def init(options: Init) -> Answer:
+    """Write a commented inventory to start from; never over a file that is there."""
+    text = (files("deployer.cli") / "starter.yaml").read_text()
+    try:
+        with options.inventory.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{options.inventory} is there already; nothing was written") from None
+    except OSError as error:
+        raise UsageError(f"cannot write {options.inventory}: {error.strerror}") from error
+    told = document.envelope("init", 0) | {"inventory": str(options.inventory)}
+    return Answer(0, told, [f"{options.inventory} written; next: deployer validate {options.inventory}"])
 
 
 def validate(options: Selecting) -> Answer:

@@ -18,6 +18,15 @@ class Common:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Init(Common):
+    """`deployer init`."""
+
+    inventory: Annotated[Path, typer.Argument(metavar="[INVENTORY]", help="Where to write it.")] = Path(
+        "inventory.yaml"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Selecting(Common):
     """What every command takes that reads an inventory."""
 

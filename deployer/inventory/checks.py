@@ -55,8 +55,11 @@ def _server_names_twice(sites: list[Entry]) -> Iterator[Complaint]:
 
 
 def _ports(site: Mapping[str, Any]) -> set[str]:
-    http = str(site.get("http_port", 80))
-    return {http, str(site.get("https_port", 443))} if site.get("tls") is not None else {http}
+    given = [
+        site.get("http_port", 80),
+        *([site.get("https_port", 443)] if site.get("tls") is not None else []),
+    ]
+    return {str(port) for port in given if isinstance(port, int | str)}
 
 
 def _texts(value: object, keys: Keys) -> Iterator[tuple[Keys, str]]:
@@ -71,7 +74,7 @@ def _paths_twice(site: Entry) -> Iterator[Complaint]:
     for keys, location in _entries(site[1], ("locations",), outer=site[0]):
         path, exact, regex = (location.get(key) for key in ("path", "exact", "regex"))
         if isinstance(path, str):
-            same = (path if regex else path.rstrip("/"), exact is True, regex is True)
+            same = (path if regex is True else path.rstrip("/"), exact is True, regex is True)
             first = seen.setdefault(same, keys)
             if first != keys:
                 yield Complaint((*keys, "path"), f"{path_of(first)} has the path {path} already")

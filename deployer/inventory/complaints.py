@@ -49,8 +49,10 @@ def found_in_words(value: object) -> str:
             return "nothing"
         case bool():
             return "true" if value else "false"
-        case int() | float():
+        case int():
             return "a number"
+        case float():
+            return "a fraction"
         case str():
             return "text"
         case list() | tuple():

@@ -136,3 +136,19 @@ def test_a_certificate_that_cannot_serve_stops_before_any_contact(inventory: Pat
     assert (result.exit_code, result.stdout) == (2, "")
     assert "no.pem" in result.stderr
     assert "connect" not in result.stderr
+
+
+def test_init_writes_an_inventory_that_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert deployer("init").exit_code == 0
+
+    assert deployer("validate", "inventory.yaml").stdout == "inventory.yaml: valid, 1 host\n"
+
+
+def test_init_never_writes_over_a_file(inventory: Path) -> None:
+    ended = deployer("init")
+
+    assert ended.exit_code == 2
+    assert "is there already" in ended.stderr
+    assert inventory.read_text() == INVENTORY
