@@ -34,9 +34,15 @@ class PublishedPorts(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         address = self._ports[request.url.scheme]
-        request.extensions = {**request.extensions, "sni_hostname": request.url.host}
-        request.url = request.url.copy_with(host=address.host, port=address.port)
-        return self._inner.handle_request(request)
+        # A request of its own: the visitor's keeps its URL, by which the cookie jar goes.
+        sent = httpx.Request(
+            request.method,
+            request.url.copy_with(host=address.host, port=address.port),
+            headers=request.headers,
+            stream=request.stream,
+            extensions={**request.extensions, "sni_hostname": request.url.host},
+        )
+        return self._inner.handle_request(sent)
 
     def close(self) -> None:
         self._inner.close()
