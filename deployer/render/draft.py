@@ -33,12 +33,12 @@ class Draft:
             raise PathConflictError(Problem(f"{path} is already written by {self.owners[path]}", place))
         self.owners[path] = place
 
-    def add_file(self, path: str, file: File, place: Place) -> None:
+    def add_file(self, path: str, file: File, *, place: Place) -> None:
         """Add a file; see `claim` for errors."""
         self.claim(path, place)
         self.files[path] = file
 
-    def add_directory(self, path: str, directory: Directory, place: Place) -> None:
+    def add_directory(self, path: str, directory: Directory, *, place: Place) -> None:
         """Add a directory; two tasks may want the same one in the same way. See `claim` for errors."""
         path = path.rstrip("/")
         if self.directories.get(path) != directory:
@@ -59,7 +59,7 @@ class Draft:
         known = self.services.get(name, Service(name, enabled=None))
         self.services[name] = replace(known, enabled=known.enabled if enabled is None else enabled)
 
-    def add_watch(self, name: str, on_change: Literal["reload", "restart"], paths: Iterable[str]) -> None:
+    def add_watch(self, name: str, on_change: Literal["reload", "restart"], *, paths: Iterable[str]) -> None:
         """Let a change of `paths` reload or restart the service; where both are asked for, restart."""
         known = self.services.get(name, Service(name, enabled=None))
         self.services[name] = replace(

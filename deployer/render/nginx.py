@@ -212,7 +212,9 @@ def mapping(location: Location) -> PathMapping | None:
     return PathMapping(public, backend_path) if public != backend_path else None
 
 
-def headers(defaults: Mapping[str, str], site: Site, location: Location | None = None) -> tuple[Header, ...]:
+def headers(
+    defaults: Mapping[str, str], site: Site, *, location: Location | None = None
+) -> tuple[Header, ...]:
     """Response headers of a location: defaults, then the site's, then its own; names compare without case."""
     result = {name.lower(): Header(name, value, default=True) for name, value in defaults.items()}
     for name, value in _spoken(site, location):

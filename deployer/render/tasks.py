@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Any, assert_never
+from typing import assert_never
 
 from pydantic import ValidationError
 
@@ -33,7 +33,7 @@ def add_task(draft: Draft, role: Role, *, task: Task, context: Context) -> None:
         PathConflictError: A path has an owner already.
     """
     for scope in _scopes(task, context):
-        if all(evaluate(condition, scope, task.place) for condition in task.when):
+        if all(evaluate(condition, scope, place=task.place) for condition in task.when):
             paths = _add(draft, role, task=task, context=scope)
             _notify(draft, role, task=task, paths=paths, context=scope)
 
@@ -42,7 +42,7 @@ def _scopes(task: Task, context: Context) -> Iterator[Context]:
     if task.loop is None:
         yield context
         return
-    items = resolve(task.loop, context, task.place)
+    items = resolve(task.loop, context, place=task.place)
     if isinstance(items, str | bytes | Mapping) or not hasattr(items, "__iter__"):
         raise RoleError(Problem("loop does not give a list", task.place))
     for item in items:
@@ -51,7 +51,7 @@ def _scopes(task: Task, context: Context) -> Iterator[Context]:
 
 def _add(draft: Draft, role: Role, *, task: Task, context: Context) -> tuple[str, ...]:
     """Add one rendered task; return the managed paths whose change concerns its handlers."""
-    arguments = _arguments(task, task.arguments, context)
+    arguments = _arguments(task, context)
     match arguments:
         case PackageArguments():
             draft.add_packages(arguments.name)
@@ -60,37 +60,37 @@ def _add(draft: Draft, role: Role, *, task: Task, context: Context) -> tuple[str
         case ServiceArguments():
             draft.add_service(arguments.name, enabled=arguments.enabled)
         case FileArguments():
-            return _add_path(draft, task, arguments)
+            return _add_path(draft, task, arguments=arguments)
         case TemplateArguments():  # and CopyArguments, which is one
             files = dict(_files(role, task, arguments=arguments, context=context))
             for path, file in files.items():
-                draft.add_file(path, file, task.place)
+                draft.add_file(path, file, place=task.place)
             return tuple(files)
         case _:
             assert_never(arguments)
     return ()
 
 
-def _add_path(draft: Draft, task: Task, arguments: FileArguments) -> tuple[str, ...]:
+def _add_path(draft: Draft, task: Task, *, arguments: FileArguments) -> tuple[str, ...]:
     if arguments.state == "absent":
         draft.add_absent(arguments.path, task.place)
         return (arguments.path,)
     directory = Directory(arguments.mode, arguments.owner, arguments.group)
-    draft.add_directory(arguments.path, directory, task.place)
+    draft.add_directory(arguments.path, directory, place=task.place)
     return ()
 
 
 def _notify(draft: Draft, role: Role, *, task: Task, paths: tuple[str, ...], context: Context) -> None:
     for name in task.notify if paths else ():
         handler = role.handlers[name]
-        arguments = _arguments(handler, handler.arguments, context)
+        arguments = _arguments(handler, context)
         if isinstance(arguments, ServiceArguments):
             on_change = "restart" if arguments.state == "restarted" else "reload"
-            draft.add_watch(arguments.name, "restart" if on_change == "restart" else "reload", paths)
+            draft.add_watch(arguments.name, "restart" if on_change == "restart" else "reload", paths=paths)
 
 
-def _arguments(task: Task, arguments: Mapping[str, Any], context: Context) -> Arguments:
-    resolved = resolve(dict(arguments), context, task.place)
+def _arguments(task: Task, context: Context) -> Arguments:
+    resolved = resolve(dict(task.arguments), context, place=task.place)
     try:
         return MODULES[task.module].model_validate(resolved)
     except ValidationError as error:
@@ -124,7 +124,7 @@ def _contents(
     if not isinstance(arguments, CopyArguments):
         if source not in role.templates:
             raise RoleError(Problem(f"there is no templates/{source} in role {role.name}", task.place))
-        yield "", render_template(role, source, context).encode()
+        yield "", render_template(role, source, context=context).encode()
     elif arguments.content is not None:
         yield "", arguments.content.encode()
     elif source in role.files:

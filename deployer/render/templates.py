@@ -33,13 +33,13 @@ Context = Mapping[str, Any]
 class RefusedByTemplateError(JinjaError):
     """A template called `fail`: a sentence, and the inventory value it is about."""
 
-    def __init__(self, sentence: str, path: str = "", place: Place | None = None) -> None:
+    def __init__(self, sentence: str, path: str = "", *, place: Place | None = None) -> None:
         super().__init__(sentence)
         self.path = path
         self.place = place
 
 
-def render_template(role: Role, name: str, context: Context) -> str:
+def render_template(role: Role, name: str, *, context: Context) -> str:
     """Render `templates/NAME` of `role`; each template compiles once per process.
 
     Raises:
@@ -48,10 +48,10 @@ def render_template(role: Role, name: str, context: Context) -> str:
     try:
         return _environment(role.directory, tuple(role.templates.items())).get_template(name).render(context)
     except Exception as error:  # a template may raise anything that Python can
-        raise _explained(error, Place(f"{role.directory}/templates/{name}", 1), context) from error
+        raise _explained(error, Place(f"{role.directory}/templates/{name}", 1), context=context) from error
 
 
-def resolve(value: Any, context: Context, place: Place) -> Any:  # noqa: ANN401 - YAML holds anything
+def resolve(value: Any, context: Context, *, place: Place) -> Any:  # noqa: ANN401 - YAML holds anything
     """Resolve the Jinja2 in every text of `value`; a text that is one expression keeps its type.
 
     Raises:
@@ -59,16 +59,16 @@ def resolve(value: Any, context: Context, place: Place) -> Any:  # noqa: ANN401 
     """
     match value:
         case str():
-            return _resolve_text(value, context, place)
+            return _resolve_text(value, context, place=place)
         case list() | tuple():
-            return [resolve(entry, context, place) for entry in value]
+            return [resolve(entry, context, place=place) for entry in value]
         case dict():
-            return {key: resolve(entry, context, place) for key, entry in value.items()}
+            return {key: resolve(entry, context, place=place) for key, entry in value.items()}
         case _:
             return value
 
 
-def evaluate(expression: str, context: Context, place: Place) -> Any:  # noqa: ANN401 - whatever it says
+def evaluate(expression: str, context: Context, *, place: Place) -> Any:  # noqa: ANN401 - whatever it says
     """Evaluate a bare expression, as in `when`.
 
     Raises:
@@ -79,7 +79,7 @@ def evaluate(expression: str, context: Context, place: Place) -> Any:  # noqa: A
         if isinstance(value, StrictUndefined):
             str(value)
     except Exception as error:  # an expression may raise anything that Python can
-        raise _explained(error, place, context) from error
+        raise _explained(error, place, context=context) from error
     else:
         return value
 
@@ -90,7 +90,7 @@ def names_in(value: object) -> frozenset[str]:
     return frozenset(name for text in texts for name in _undeclared(text))
 
 
-def _resolve_text(text: str, context: Context, place: Place) -> Any:  # noqa: ANN401 - whatever it says
+def _resolve_text(text: str, context: Context, *, place: Place) -> Any:  # noqa: ANN401 - whatever it says
     if not _is_jinja(text):
         return text
     try:
@@ -98,8 +98,8 @@ def _resolve_text(text: str, context: Context, place: Place) -> Any:  # noqa: AN
         if only is None:
             return _compiled(text).render(context)
     except Exception as error:  # a template may raise anything that Python can
-        raise _explained(error, place, context) from error
-    return evaluate(only, context, place)
+        raise _explained(error, place, context=context) from error
+    return evaluate(only, context, place=place)
 
 
 def _is_jinja(text: str) -> bool:
@@ -190,7 +190,7 @@ def _undeclared(text: str) -> frozenset[str]:
         return frozenset()
 
 
-def _explained(error: Exception, place: Place, context: Context) -> TemplateError:
+def _explained(error: Exception, place: Place, *, context: Context) -> TemplateError:
     """Find the template's line in the traceback; Jinja2 puts it there."""
     if isinstance(error, RefusedByTemplateError) and error.path:
         return TemplateError(Problem(str(error), error.place or place, error.path))

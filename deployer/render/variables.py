@@ -1,6 +1,5 @@
 """The variables that one role's tasks and templates see for one host."""
 
-from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,7 +34,7 @@ def host_context(host: Host, facts: Facts) -> Context:
         return f"# from {place.file}:{place.line} {path}" if place else ""
 
     def fail(sentence: str, path: str = "") -> None:
-        raise RefusedByTemplateError(sentence, path, host.places.get(path))
+        raise RefusedByTemplateError(sentence, path, place=host.places.get(path))
 
     return {
         **host.variables,
@@ -68,14 +67,14 @@ def role_context(role: Role, known: Context) -> Context:
 def _resolve_default(role: Role, name: str, *, resolved: dict[str, Any], asked: tuple[str, ...]) -> None:
     if name in resolved:
         return
-    place = _place(role.places, name, role)
+    place = _place(role, name)
     if name in asked:
         chain = " -> ".join((*asked, name))
         raise TemplateError(Problem(f"a default that needs itself: {chain}", place, name))
     for needed in sorted(names_in(role.defaults[name]) & role.defaults.keys()):
         _resolve_default(role, needed, resolved=resolved, asked=(*asked, name))
-    resolved[name] = resolve(role.defaults[name], resolved, place)
+    resolved[name] = resolve(role.defaults[name], resolved, place=place)
 
 
-def _place(places: Mapping[str, Place], name: str, role: Role) -> Place:
-    return places.get(name, Place(f"{role.directory}/defaults/main.yml", 1))
+def _place(role: Role, name: str) -> Place:
+    return role.places.get(name, Place(f"{role.directory}/defaults/main.yml", 1))

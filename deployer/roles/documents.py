@@ -65,7 +65,7 @@ def _construct(
         case yaml.MappingNode():
             return {
                 key: _construct(loader, child, places=places, file=file, path=_below(path, key))
-                for key, child in _entries(loader, node, file)
+                for key, child in _entries(loader, node, file=file)
             }
         case yaml.SequenceNode():
             return [
@@ -78,7 +78,9 @@ def _construct(
             return loader.construct_object(node, deep=True)
 
 
-def _entries(loader: yaml.SafeLoader, node: yaml.MappingNode, file: str) -> Iterator[tuple[str, yaml.Node]]:
+def _entries(
+    loader: yaml.SafeLoader, node: yaml.MappingNode, *, file: str
+) -> Iterator[tuple[str, yaml.Node]]:
     own = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
     for key, _ in node.value:
         if own.count(key.value) > 1:

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -22,8 +23,8 @@ def parse_tasks(document: Document) -> tuple[Task, ...]:
     """
     entries = document.value or []
     if not isinstance(entries, list):
-        raise _error(document, "", "tasks are a list")
-    return tuple(_task(document, f"[{index}]", entry) for index, entry in enumerate(entries))
+        raise _At(document, "").error("tasks are a list")
+    return tuple(_task(_At(document, f"[{index}]"), entry) for index, entry in enumerate(entries))
 
 
 def parse_handlers(document: Document) -> Mapping[str, Task]:
@@ -34,13 +35,13 @@ def parse_handlers(document: Document) -> Mapping[str, Task]:
     """
     handlers: dict[str, Task] = {}
     for index, task in enumerate(parse_tasks(document)):
-        path = f"[{index}]"
+        at = _At(document, f"[{index}]")
         if not task.name:
-            raise _error(document, path, "a handler needs a name")
+            raise at.error("a handler needs a name")
         if task.name in handlers:
-            raise _error(document, f"{path}.name", f"there are two handlers {task.name!r}")
+            raise at.below("name").error(f"there are two handlers {task.name!r}")
         if task.module != "service" or task.arguments.get("state") not in ("reloaded", "restarted"):
-            raise _error(document, path, "a handler is a service with state: reloaded or state: restarted")
+            raise at.error("a handler is a service with state: reloaded or state: restarted")
         handlers[task.name] = task
     return handlers
 
@@ -51,89 +52,94 @@ def suggestion(name: str, known: Collection[str]) -> str:
     return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
 
 
-def _task(document: Document, path: str, entry: object) -> Task:
+@dataclass(frozen=True)
+class _At:
+    """A value of a document."""
+
+    document: Document
+    path: str
+
+    def below(self, key: str) -> "_At":
+        return _At(self.document, f"{self.path}.{key}")
+
+    def error(self, sentence: str, *, hint: str = "") -> RoleError:
+        """An error at this value's place, or at the nearest one above it that is written."""
+        nearest = self.path
+        while nearest and nearest not in self.document.places:
+            nearest = nearest.rpartition(".")[0]
+        return RoleError(Problem(sentence, self.document.place(nearest), self.path, hint))
+
+
+def _task(at: _At, entry: object) -> Task:
     if not isinstance(entry, dict):
-        raise _error(document, path, "a task is a mapping, such as {template: {src: ..., dest: ...}}")
-    module = _module(document, path, entry)
-    arguments = _arguments(document, f"{path}.{module}", entry[module])
-    notify = _texts(document, f"{path}.notify", entry.get("notify"))
+        raise at.error("a task is a mapping, such as {template: {src: ..., dest: ...}}")
+    module = _module(at, entry)
+    notify = _texts(at.below("notify"), entry.get("notify"))
     if notify and module not in _NOTIFIES:
-        raise _error(document, f"{path}.notify", f"only {', '.join(_NOTIFIES)} can notify a handler")
+        raise at.below("notify").error(f"only {', '.join(_NOTIFIES)} can notify a handler")
     return Task(
         module,
-        arguments,
-        document.place(path),
+        _arguments(at.below(module), entry[module], module=module),
+        at.document.place(at.path),
         name=str(entry.get("name") or ""),
-        when=_texts(document, f"{path}.when", entry.get("when")),
-        loop=_loop(document, f"{path}.loop", entry.get("loop")),
+        when=_texts(at.below("when"), entry.get("when")),
+        loop=_loop(at.below("loop"), entry.get("loop")),
         notify=notify,
     )
 
 
-def _module(document: Document, path: str, entry: Mapping[str, Any]) -> Module:
+def _module(at: _At, entry: Mapping[str, Any]) -> Module:
     named = [str(key) for key in entry if key not in _KEYWORDS]
     for name in named:
         if name not in MODULES:
-            known = (*MODULES, *_KEYWORDS)
-            raise _error(
-                document,
-                f"{path}.{name}",
-                f"{name!r} is neither a module nor a keyword",
-                hint=suggestion(name, known),
-            )
+            hint = suggestion(name, (*MODULES, *_KEYWORDS))
+            raise at.below(name).error(f"{name!r} is neither a module nor a keyword", hint=hint)
     if len(named) != 1:
         found = " and ".join(named) or "none"
-        raise _error(document, path, f"a task has exactly one module; this one has {found}")
+        raise at.error(f"a task has exactly one module; this one has {found}")
     return cast(Module, named[0])
 
 
-def _arguments(document: Document, path: str, arguments: object) -> Mapping[str, Any]:
-    model = MODULES[cast(Module, path.rpartition(".")[2])]
+def _arguments(at: _At, arguments: object, *, module: Module) -> Mapping[str, Any]:
+    model = MODULES[module]
     if not isinstance(arguments, dict):
-        raise _error(document, path, "arguments are a mapping")
+        raise at.error("arguments are a mapping")
     names = [field.alias or name for name, field in model.model_fields.items()]
     for name in arguments:
         if name not in names:
-            sentence = f"{name!r} is not an argument of {path.rpartition('.')[2]}"
-            raise _error(document, f"{path}.{name}", sentence, hint=suggestion(str(name), names))
+            hint = suggestion(str(name), names)
+            raise at.below(name).error(f"{name!r} is not an argument of {module}", hint=hint)
     for name, field in model.model_fields.items():
         if field.is_required() and name not in arguments:
-            raise _error(document, path, f"{name!r} is missing")
+            raise at.error(f"{name!r} is missing")
     if "{{" not in str(arguments) and "{%" not in str(arguments):
-        _check(document, path, model=model, arguments=arguments)
+        _check(at, model, arguments=arguments)
     return arguments
 
 
-def _check(document: Document, path: str, *, model: type[Arguments], arguments: Mapping[str, Any]) -> None:
+def _check(at: _At, model: type[Arguments], *, arguments: Mapping[str, Any]) -> None:
     try:
         model.model_validate(arguments)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join([path, *(str(part) for part in first["loc"] if isinstance(part, str))])
-        raise _error(document, place, first["msg"].removeprefix("Value error, ")) from error
+        place = ".".join([at.path, *(str(part) for part in first["loc"] if isinstance(part, str))])
+        raise _At(at.document, place).error(first["msg"].removeprefix("Value error, ")) from error
 
 
-def _texts(document: Document, path: str, value: object) -> tuple[str, ...]:
+def _texts(at: _At, value: object) -> tuple[str, ...]:
     """`when` and `notify` are one text or a list of texts; `when: true` is a text too."""
     values = value if isinstance(value, list) else [] if value is None else [value]
     for entry in values:
         if not isinstance(entry, str | bool):
-            raise _error(document, path, "this is a text, or a list of texts")
+            raise at.error("this is a text, or a list of texts")
     return tuple(str(entry) for entry in values)
 
 
-def _loop(document: Document, path: str, value: object) -> str | tuple[Any, ...] | None:
+def _loop(at: _At, value: object) -> str | tuple[Any, ...] | None:
     match value:
         case None | str():
             return value
         case list():
             return tuple(value)
         case _:
-            raise _error(document, path, "loop is a list, or an expression that gives one")
-
-
-def _error(document: Document, path: str, sentence: str, *, hint: str = "") -> RoleError:
-    nearest = path
-    while nearest and nearest not in document.places:
-        nearest = nearest.rpartition(".")[0]
-    return RoleError(Problem(sentence, document.place(nearest), path, hint))
+            raise at.error("loop is a list, or an expression that gives one")
