@@ -47,7 +47,7 @@ def key_hint(keys: Sequence[str | int]) -> str:
 def _words(forms: Sequence[Schema]) -> str:
     # The first paragraph says what it is; the rest is for the schema's readers.
     text = next((form["description"] for form in forms if "description" in form), "")
-    text = text.partition("\n")[0].rstrip(".")
+    text = text.partition("\n\n")[0].replace("\n", " ").rstrip(".")
     examples: list[object] = next((form["examples"] for form in forms if "examples" in form), [])
     example = " or ".join(str(example) for example in examples[:2] if isinstance(example, str))
     if text[1:2].islower() or text[1:2] == " ":
