@@ -62,7 +62,7 @@ class DockerTransport:
         try:
             await converse(feed(stdin, writer), self._listen(reader, out, err))
         finally:
-            writer.close()
+            writer.transport.abort()  # `close` would wait for input that nobody reads any more
         return Result(await self._exit_code(command), out.finish(), err.finish())
 
     async def forward(self, port: int) -> Address:
@@ -108,8 +108,14 @@ class DockerTransport:
             await asyncio.sleep(pause)
             pause = min(pause * 2, 1.0)
         if state["ExitCode"] == _KILLED:
-            await self._require_running()
+            await self._require_survival()
         return int(state["ExitCode"])
+
+    async def _require_survival(self) -> None:
+        """Tell a killed command from a killed container, which the engine notes a little later."""
+        for _ in range(5):
+            await self._require_running()
+            await asyncio.sleep(0.2)
 
     async def _ask(self, question: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Ask the engine; what goes wrong once a container was found is a lost connection."""

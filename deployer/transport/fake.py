@@ -7,6 +7,7 @@ from typing import Self
 from deployer.errors import UnreachableError
 from deployer.model.host import Host
 from deployer.transport import Address, LineSink, Result
+from deployer.transport.streams import Lines
 
 Answer = Callable[[tuple[str, ...], bytes], Result | Iterable[str]]
 """From a command and all of its input to its result; lines alone mean success."""
@@ -100,11 +101,9 @@ async def _noting(stdin: AsyncIterator[bytes] | None, fed: bytearray) -> AsyncIt
 
 
 async def _listen(say: AsyncIterator[str | Result], on_line: LineSink | None) -> Result:
-    stdout, end = "", Result(0, "", "")
+    end, lines = Result(0, "", ""), Lines(on_line)
     async for said in say:
-        text = said.stdout if isinstance(said, Result) else f"{said}\n"
-        end = said if isinstance(said, Result) else end
-        stdout += text
-        for line in text.splitlines() if on_line else ():
-            on_line(line)  # type: ignore[misc]  # the condition is in the loop's header
-    return Result(end.exit_code, stdout, end.stderr)
+        if isinstance(said, Result):
+            end = said
+        lines.feed((said.stdout if isinstance(said, Result) else f"{said}\n").encode())
+    return Result(end.exit_code, lines.finish(), end.stderr)
