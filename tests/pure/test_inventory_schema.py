@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deployer import inventory
+from deployer.inventory.vocabulary import model_schema
 from deployer.model.host import HostVariables
 
 
@@ -95,3 +97,11 @@ def fits(value: object, node: dict[str, Any]) -> bool:
     if isinstance(value, list):
         return all(fits(item, node["items"]) for item in value)
     return not isinstance(value, str) or re.search(node.get("pattern", ""), value) is not None
+
+
+def test_every_key_is_in_the_reference_of_the_operator() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "inventory.md").read_text()
+    words = set(re.findall(r"[a-z0-9_]+", text))
+
+    for definition in (model_schema(), *model_schema()["$defs"].values()):
+        assert set(definition.get("properties", ())) <= words
