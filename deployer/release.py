@@ -15,7 +15,8 @@ ORIGINAL = "original"
 
 _STAMP = "%Y%m%dT%H%M%SZ"
 
-ProbeKey = tuple[str, str, str]
+ProbeKey = tuple[str, ...]
+"""A question that a release answered: site, location, kind, and a digest of what was asked and expected."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Record:
         who: `user@controller`.
         revision: Version-control revision of the inventory.
         version: Of deployer.
-        probes: Keys of the questions that its sites answer.
+        probes: The questions that its sites answer.
         target: What it makes of the host, files left out (they are in the manifest).
     """
 
@@ -164,7 +165,7 @@ def parse_record(text: str) -> Record:
             who=said["who"],
             revision=said["revision"],
             version=said["version"],
-            probes=tuple((str(a), str(b), str(c)) for a, b, c in said["probes"]),
+            probes=tuple(tuple(map(str, asked)) for asked in said["probes"]),
             target=_parse_target(target),
         )
     except (KeyError, TypeError) as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 from deployer import __version__, certs, probes
 from deployer.bundle import Bundle
 from deployer.deploy.endings import outcome, still_broken
-from deployer.deploy.running import Probed, Work, carry_out
+from deployer.deploy.running import Probed, Work, asked, carry_out
 from deployer.deploy.session import Reach, Session, Watch, opened
 from deployer.facts import Observation
 from deployer.model.host import Host
@@ -166,7 +166,7 @@ def _work(session: Session, prepared: _Prepared, options: Options) -> Work:
         who=options.who,
         revision=options.revision,
         version=__version__,
-        probes=tuple(question.key for question in questions),
+        probes=tuple(asked(question) for question in questions),
         target=prepared.target,
     )
     return replace(work, release=release, record=record, bundle=prepared.bundle)

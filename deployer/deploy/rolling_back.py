@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from deployer import probes
 from deployer.deploy.applying import current_record
 from deployer.deploy.endings import outcome, still_broken
-from deployer.deploy.running import Work, carry_out
+from deployer.deploy.running import Work, asked, carry_out
 from deployer.deploy.session import Reach, Session, Watch, opened
 from deployer.errors import RefusedError
 from deployer.facts import Observation
@@ -66,7 +66,7 @@ async def rollback(host: Host, options: RollbackOptions, watch: Watch) -> Outcom
             target=target,
             release=release,
             # What the inventory can ask today and the release of that time answered.
-            questions=tuple(question for question in probes.questions(host) if question.key in then),
+            questions=tuple(question for question in probes.questions(host) if asked(question) in then),
             who=options.who,
             known=frozenset(former.probes) if former else frozenset(),
         )

@@ -1,6 +1,8 @@
 """From a plan to a host that runs it: probes before, orders, probes after, the decision."""
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deployer import applier, probes
@@ -30,7 +32,7 @@ class Work:
         bundle: Of a new release.
         certificates: To be put in place.
         questions: That the sites must answer afterwards.
-        known: Keys of the questions that the current release answers.
+        known: The questions that the current release answers.
         who: `user@controller`.
     """
 
@@ -59,6 +61,33 @@ class Probed:
     regressions: tuple[ProbeResult, ...] = field(default=())
 
 
+_EXPECTED: Mapping[str, bool | set[str]] = {
+    "redirect": True,
+    "cors": True,
+    "probe": True,
+    "websocket": {"origins", "allow_http"},
+    "allowed_networks": True,
+    "rate_limit": True,
+    "connection_limit": True,
+}
+"""What of a location decides which answer is right; what is behind it does not."""
+
+
+def asked(question: probes.Question) -> ProbeKey:
+    """Identify `question` with the answer that it expects.
+
+    Only the very same question, asked of two releases, tells which one is worse: a redirect that leads
+    elsewhere by intent is no regression, neither after an apply nor after a rollback.
+    """
+    expected = (
+        question.location.model_dump(mode="json", include=_EXPECTED)
+        if question.location
+        else list(question.site.server_names)
+    )
+    said = json.dumps([question.url, question.status, expected], sort_keys=True)
+    return (*question.key, hashlib.sha256(said.encode()).hexdigest()[:12])
+
+
 async def carry_out(session: Session, work: Work) -> tuple[Applied, Probed]:
     """Switch the host, look at it as a visitor would, and confirm or go back.
 
@@ -68,7 +97,7 @@ async def carry_out(session: Session, work: Work) -> tuple[Applied, Probed]:
         UnreachableError: The connection was lost; a host that was switched goes back by itself.
     """
     probed = Probed()
-    known = [question for question in work.questions if question.key in work.known]
+    known = [question for question in work.questions if asked(question) in work.known]
     before = await session.ask(known, work.seen.certificates) if known else ()
     was_broken = {result.key for result in before if result.verdict == Verdict.FAILED}
 
@@ -91,7 +120,9 @@ async def carry_out(session: Session, work: Work) -> tuple[Applied, Probed]:
     return applied, probed
 
 
-async def _ask_patiently(session: Session, work: Work, was_broken: set[ProbeKey]) -> tuple[ProbeResult, ...]:
+async def _ask_patiently(
+    session: Session, work: Work, was_broken: Collection[tuple[str, str, str]]
+) -> tuple[ProbeResult, ...]:
     """Wait for what should work; ask what was broken before only once."""
     serving = {**work.seen.certificates, **{each.name: each.fullchain for each in work.certificates}}
     hopeful = [question for question in work.questions if question.key not in was_broken]
