@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from deployer.standing import Stored, Worker
+
 Version = tuple[int, ...]
 
 
@@ -117,6 +119,9 @@ class Observation:
         services: Service to its state.
         directories: Path to mode and owner; `mode` 0 where there is none.
         certificates: Name to its chain in PEM, for those whose files are intact.
+        renewals: Name to the ACME directory from which the host itself renews that certificate.
+        stored: Name to its pair on disk, damaged ones too, where asked for.
+        workers: nginx's worker processes, where asked for.
         journal: Lines of the journal, oldest first, where asked for.
         lock: Who holds the lock, empty where nobody does.
     """
@@ -132,6 +137,9 @@ class Observation:
     services: Mapping[str, ServiceState] = field(default_factory=dict)
     directories: Mapping[str, LiveFile] = field(default_factory=dict)
     certificates: Mapping[str, bytes] = field(default_factory=dict)
+    renewals: Mapping[str, str] = field(default_factory=dict)
+    stored: Mapping[str, Stored] = field(default_factory=dict)
+    workers: tuple[Worker, ...] = ()
     journal: tuple[str, ...] = ()
     lock: str = ""
 

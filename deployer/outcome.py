@@ -32,6 +32,7 @@ class State(StrEnum):
     PLANNED = "planned"
     UNREACHABLE = "unreachable"
     REFUSED = "refused"
+    INCOMPLETE = "incomplete"
     REVERTED = "reverted"
     LOCKED = "locked"
     INVALID = "invalid"
@@ -50,7 +51,7 @@ class State(StrEnum):
                 return 2
             case State.UNREACHABLE:
                 return 4
-            case State.REFUSED:
+            case State.REFUSED | State.INCOMPLETE:
                 return 5
             case State.REVERTED:
                 return 6

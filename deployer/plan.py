@@ -67,6 +67,7 @@ def make_plan(
     *,
     former: Target,
     certificates: Mapping[str, str],
+    issues: Mapping[str, str] | None = None,
     switching: bool = False,
 ) -> Plan:
     """Compare what should be with what was seen.
@@ -76,6 +77,7 @@ def make_plan(
         seen: What it is; everything in `unanswered` must have been asked.
         former: Target of the current release; empty where there is none.
         certificates: Name of each certificate that will be put in place, and why.
+        issues: Name of each certificate that the host will ask its CA for, and the words for it.
         switching: The host will run another release, even one of the same digest: a rollback.
 
     Returns:
@@ -96,6 +98,7 @@ def make_plan(
         *files,
         *(Change(Action.RUN, "command", command.run) for command in target.commands if new_release),
         *_service_changes(services, seen),
+        *(Change(Action.RUN, "certificate", name, words) for name, words in sorted((issues or {}).items())),
     )
     if new_release and not changes:
         changes = (Change(Action.UPDATE, "release", seen.current, "the roles changed, the files did not"),)

@@ -4,6 +4,6 @@ from deployer.applier.apply import Applied, Decide, apply
 from deployer.applier.command import Privilege
 from deployer.applier.events import Event
 from deployer.applier.observe import observe
-from deployer.applier.orders import Orders, archive
+from deployer.applier.orders import AcmeOrder, Orders, archive
 
-__all__ = ["Applied", "Decide", "Event", "Orders", "Privilege", "apply", "archive", "observe"]
+__all__ = ["AcmeOrder", "Applied", "Decide", "Event", "Orders", "Privilege", "apply", "archive", "observe"]

@@ -1,8 +1,8 @@
 """One run of the script's applying half: orders in, events out, the controller's decision in between."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 
 from deployer.applier.command import Privilege, argv, opening
 from deployer.applier.events import Event, parse_event, parse_events
@@ -24,6 +24,7 @@ class Applied:
         reason: Why, where it is not ok.
         said: The last lines of the command that failed.
         done: Kind and subject of what was done: `install nginx`, `reload nginx`.
+        unissued: Name of each certificate that the CA did not issue, and what certbot wrote about it.
     """
 
     ending: str
@@ -31,6 +32,7 @@ class Applied:
     reason: str
     said: tuple[str, ...]
     done: tuple[tuple[str, str], ...]
+    unissued: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 async def apply(
@@ -102,4 +104,13 @@ def read_applied(events: tuple[Event, ...]) -> Applied:
         reason=reason,
         said=tuple(event[0] for event in events if event.kind == "said"),
         done=tuple((event[0], event[1]) for event in events if event.kind == "did"),
+        unissued=_unissued(events),
     )
+
+
+def _unissued(events: tuple[Event, ...]) -> Mapping[str, tuple[str, ...]]:
+    lines: dict[str, list[str]] = {}
+    for event in events:
+        if event.kind == "unissued":
+            lines.setdefault(event[0], []).append(event[1])
+    return {name: tuple(said) for name, said in lines.items()}

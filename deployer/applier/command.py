@@ -11,7 +11,7 @@ Operation = Literal["observe", "apply"]
 
 _PARTS: dict[Operation, tuple[str, ...]] = {
     "observe": ("00-common.sh", "10-nginx.sh", "20-observe.sh"),
-    "apply": ("00-common.sh", "10-nginx.sh", "30-stage.sh", "40-switch.sh"),
+    "apply": ("00-common.sh", "10-nginx.sh", "30-stage.sh", "35-acme.sh", "40-switch.sh"),
 }
 
 BEGIN = b"deployer-begin\n"

@@ -9,6 +9,7 @@ from deployer.applier.events import Event, parse_events
 from deployer.errors import UnreachableError
 from deployer.facts import Facts, LiveFile, ManifestEntry, Observation, Release, ServiceState, Version
 from deployer.release import ORIGINAL, parse_manifest_line
+from deployer.standing import Stored, Worker
 from deployer.transport import Result, Transport
 
 # What the distributions bring, for hosts that do not have it yet.
@@ -41,7 +42,8 @@ async def observe(transport: Transport, privilege: Privilege, questions: Sequenc
         transport: An open connection.
         privilege: How to become root.
         questions: What to ask beyond the current release: `package:NAME`, `service:NAME`, `dir:PATH`,
-            `file:PATH`, `text:PATH`, `manifests` (of all releases), `journal`.
+            `file:PATH`, `text:PATH`, `manifests` (of all releases), `journal`, `stored` (certificates,
+            damaged ones too), `workers`.
 
     Raises:
         UnreachableError: The connection was lost, or root could not be had.
@@ -91,6 +93,9 @@ def read_observation(events: Sequence[Event]) -> Observation:
         },
         directories={event[0]: _stat(event[1]) for event in _of("dir", events)},
         certificates={event[0]: base64.b64decode(event[1]) for event in _of("cert", events)},
+        renewals={event[0]: event[2] for event in _of("cert", events) if event[2]},
+        stored={event[0]: _stored(event) for event in _of("stored", events)},
+        workers=tuple(_worker(event) for event in _of("worker", events)),
         journal=tuple(event[0] for event in _of("journal", events)),
         lock=_last("lock", events),
     )
@@ -118,6 +123,17 @@ def _manifests(events: Sequence[Event]) -> dict[str, dict[str, ManifestEntry]]:
         path, entry = parse_manifest_line(event[1])
         manifests.setdefault(event[0], {})[path] = entry
     return manifests
+
+
+def _stored(event: Event) -> Stored:
+    return Stored(base64.b64decode(event[3]), intact=event[1] == "yes", key=event[2])
+
+
+def _worker(event: Event) -> Worker:
+    connections = int(event[3]) if event[3] else None
+    return Worker(
+        int(event[0]), draining=event[1] == "draining", age=int(event[2] or 0), connections=connections
+    )
 
 
 def _stat(said: str, *, link: str = "", sha256: str = "", text: bytes | None = None) -> LiveFile:

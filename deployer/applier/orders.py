@@ -11,6 +11,33 @@ from deployer.release import Record, manifest, manifest_lines
 
 
 @dataclass(frozen=True)
+class AcmeOrder:
+    """One certificate that the host asks its CA for.
+
+    Attributes:
+        name: The site's name.
+        names: The names to vouch for.
+        directory: URL of the CA's directory.
+        email: Of the account.
+        key_type: `ecdsa` or `rsa`.
+        own_roots: The host trusts its managed bundle at the directory, not the system's roots.
+    """
+
+    name: str
+    names: Sequence[str]
+    directory: str
+    email: str
+    key_type: str
+    own_roots: bool = False
+
+    def encode(self) -> str:
+        """Return the order's fields; none of them can hold a blank or what a shell would expand."""
+        roots = "own" if self.own_roots else "-"
+        fields = (self.name, self.directory, self.email, self.key_type, roots, *self.names)
+        return " ".join(fields)
+
+
+@dataclass(frozen=True)
 class Orders:
     """One run on one host, as the script reads it.
 
@@ -31,6 +58,7 @@ class Orders:
         commands: To be run before validation.
         services: Name, action, and whether to enable.
         certificates: To be put in place.
+        acme: To be asked for after the switch.
     """
 
     who: str
@@ -49,6 +77,7 @@ class Orders:
     commands: Sequence[Command] = ()
     services: Sequence[tuple[str, str, bool]] = ()
     certificates: Sequence[Certificate] = ()
+    acme: Sequence[AcmeOrder] = ()
 
     def encode(self, archive: bytes) -> bytes:
         """Return the orders followed by `archive`, as the script reads them from its input."""
@@ -72,6 +101,7 @@ class Orders:
             *(f"command {_encoded(command)}" for command in self.commands),
             *(f"cert {certificate.name}" for certificate in self.certificates),
             *(f"service {name} {action} {'yes' if on else 'no'}" for name, action, on in self.services),
+            *(f"acme {order.encode()}" for order in self.acme),
             f"tar {len(archive)}",
         )
         return "\n".join(lines).encode() + b"\n" + archive

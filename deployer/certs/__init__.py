@@ -1,12 +1,13 @@
 """Certificates of the sites: judged before a host is contacted, kept while good, obtained when needed.
 
-Where a certificate comes from is a `Source`: `files`, `local_ca`, `self_signed`. A further one is one
+Where a certificate comes from is a `Source`: `files`, `local_ca`, `self_signed`, `acme`. A further one is one
 more module with the four functions of `deployer.certs.source.Source` and its line in
 `deployer.certs.sites.SOURCES`.
 """
 
+from deployer.certs.acme import Issue
 from deployer.certs.checks import check
-from deployer.certs.sites import ca_notice, decide, obtain, trust
+from deployer.certs.sites import ca_notice, decide, obtain, to_issue, trust
 from deployer.certs.source import Decision
 
-__all__ = ["Decision", "ca_notice", "check", "decide", "obtain", "trust"]
+__all__ = ["Decision", "Issue", "ca_notice", "check", "decide", "obtain", "to_issue", "trust"]

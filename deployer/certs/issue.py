@@ -59,19 +59,28 @@ def issue(site: Site, authority: Authority, *, now: datetime) -> Certificate:
     begins = now - _CLOCK_SKEW
     ends = min(begins + LEAF_LIFETIME, authority.certificate.not_valid_after_utc)
     builder = (
-        _leaf(_builder(key.public_key(), begins=begins, ends=ends), site)
+        _leaf(_builder(key.public_key(), begins=begins, ends=ends), site, subject=_subject(site))
         .issuer_name(authority.certificate.subject)
         .add_extension(_authority_identifier(authority.certificate), critical=False)
     )
     return _certificate(site, builder.sign(authority.key, _digest(authority.key)), key=key)
 
 
-def issue_self_signed(site: Site, now: datetime) -> Certificate:
-    """Issue a certificate for `site` that only its own key vouches for, for 365 days."""
+def issue_self_signed(site: Site, now: datetime, *, organization: str = "") -> Certificate:
+    """Issue a certificate for `site` that only its own key vouches for, for 365 days.
+
+    Args:
+        site: Its names are vouched for.
+        now: Aware, UTC.
+        organization: Stands in the subject, so that the certificate can be recognised; empty for none.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     begins = now - _CLOCK_SKEW
-    builder = _leaf(_builder(key.public_key(), begins=begins, ends=begins + SELF_SIGNED_LIFETIME), site)
-    certificate = builder.issuer_name(_subject(site)).sign(key, hashes.SHA256())
+    subject = _subject(site, organization)
+    builder = _leaf(
+        _builder(key.public_key(), begins=begins, ends=begins + SELF_SIGNED_LIFETIME), site, subject=subject
+    )
+    certificate = builder.issuer_name(subject).sign(key, hashes.SHA256())
     return _certificate(site, certificate, key=key)
 
 
@@ -90,9 +99,9 @@ def _builder(key: ec.EllipticCurvePublicKey, *, begins: datetime, ends: datetime
     )
 
 
-def _leaf(builder: x509.CertificateBuilder, site: Site) -> x509.CertificateBuilder:
+def _leaf(builder: x509.CertificateBuilder, site: Site, *, subject: x509.Name) -> x509.CertificateBuilder:
     return (
-        builder.subject_name(_subject(site))
+        builder.subject_name(subject)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -100,13 +109,16 @@ def _leaf(builder: x509.CertificateBuilder, site: Site) -> x509.CertificateBuild
     )
 
 
-def _subject(site: Site) -> x509.Name:
+def _subject(site: Site, organization: str = "") -> x509.Name:
     first = site.server_names[0].lower()
-    return _name(first if len(first) <= _LONGEST_COMMON_NAME else site.name)
+    return _name(first if len(first) <= _LONGEST_COMMON_NAME else site.name, organization)
 
 
-def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+def _name(common_name: str, organization: str = "") -> x509.Name:
+    attributes = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
+    if organization:
+        attributes.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization))
+    return x509.Name(attributes)
 
 
 def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:

@@ -5,13 +5,18 @@ from datetime import datetime
 from pathlib import Path
 
 from deployer.bundle import Certificate
-from deployer.certs import files, local_ca, self_signed
+from deployer.certs import acme, files, local_ca, self_signed
 from deployer.certs.address import addressed
 from deployer.certs.source import Decision, Source
 from deployer.model.host import Host
 from deployer.model.site import Site, Tls
 
-SOURCES: Mapping[str, Source] = {"files": files, "local_ca": local_ca, "self_signed": self_signed}
+SOURCES: Mapping[str, Source] = {
+    "files": files,
+    "local_ca": local_ca,
+    "self_signed": self_signed,
+    "acme": acme,
+}
 """By the name of the source in a site's `tls`."""
 
 
@@ -78,11 +83,33 @@ def obtain(host: Host, decisions: Sequence[Decision], now: datetime) -> tuple[Ce
     return tuple(obtained)
 
 
+def to_issue(
+    host: Host, live: Mapping[str, bytes], renewals: Mapping[str, str], *, now: datetime
+) -> tuple[acme.Issue, ...]:
+    """Say which certificates the host must ask its CA for in this run, in the order of the sites; pure.
+
+    Args:
+        host: Its sites with `tls.acme` are looked at.
+        live: Site name to the chain in PEM that the host holds intact.
+        renewals: Site name to the ACME directory that the host's own renewals ask (`Observation.renewals`).
+        now: Aware, UTC.
+    """
+    asked = []
+    for site, tls, _ in _tls_sites(host):
+        if tls.acme is None:
+            continue
+        held, source = live.get(site.name), renewals.get(site.name, "")
+        if why := acme.wanting(site, live=held, renewed_from=source, now=now):
+            asked.append(acme.Issue(site.name, site.server_names, tls.acme, why))
+    return tuple(asked)
+
+
 def trust(host: Host, site: Site, *, serving: Mapping[str, bytes]) -> bytes | None:
     """Return the certificates in PEM that a visitor of `site` should trust; None for the system's store.
 
     `local_ca`: the CA. `files`: the last certificate of the supplied chain, so that an internal CA
-    is as good as a public one. `self_signed`: the certificate itself, from `serving`.
+    is as good as a public one. `self_signed`: the certificate itself, from `serving`. `acme`: what its
+    `trust` says.
 
     Args:
         host: Where the site is.

@@ -47,6 +47,7 @@ class _Prepared:
     target: Target
     former: Record | None
     decisions: tuple[certs.Decision, ...]
+    issues: tuple[certs.Issue, ...]
     plan: Plan
     changes: tuple[Change, ...]
 
@@ -84,14 +85,20 @@ async def _prepare(session: Session, options: Options) -> _Prepared:
     session.enter(Phase.PLAN)
     decisions = certs.decide(host, seen.certificates, session.now)
     former = current_record(seen)
-    needed = {decision.name: decision.reason for decision in decisions if decision.needed}
-    plan = make_plan(target, seen, former=former.target if former else Target(""), certificates=needed)
+    issues = certs.to_issue(host, seen.certificates, seen.renewals, now=session.now)
+    plan = make_plan(
+        target,
+        seen,
+        former=former.target if former else Target(""),
+        certificates={decision.name: decision.reason for decision in decisions if decision.needed},
+        issues={issue.name: f"to be issued by {issue.acme.url}: {issue.reason}" for issue in issues},
+    )
     changes = plan.changes
     if options.diff and any(change.kind == "file" for change in changes):
         texts = [f"text:{change.subject}" for change in changes if change.kind == "file"]
         seen = await session.observe(*questions, *texts)
         changes = with_diffs(plan, bundle, seen)
-    return _Prepared(seen, bundle, target, former, decisions, plan, changes)
+    return _Prepared(seen, bundle, target, former, decisions, issues, plan, changes)
 
 
 def search_path(host: Host) -> tuple[Path, ...]:
@@ -130,7 +137,7 @@ async def _carry_out(session: Session, prepared: _Prepared, options: Options) ->
     ended = outcome(session.host.name, applied, seen=work.seen, target=work.release, bundle=work.bundle)
     return replace(
         ended,
-        changes=prepared.changes if ended.state == State.CHANGED else (),
+        changes=prepared.changes if ended.state in (State.CHANGED, State.INCOMPLETE) else (),
         probes=probed.results,
         warnings=(*session.skew_warnings(work.seen), *_still_broken(probed)),
     )
@@ -154,6 +161,7 @@ def _work(session: Session, prepared: _Prepared, options: Options) -> Work:
         questions=questions,
         who=options.who,
         certificates=certificates,
+        issues=prepared.issues,
         known=known,
     )
     if not prepared.plan.new_release:

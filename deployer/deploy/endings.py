@@ -13,6 +13,15 @@ _AT = re.compile(
     r"(?:nginx: )?(?:.*?\[\w+\] )?(?:\d+#\d+: )?(?P<text>.*?),? in (?P<path>/\S+):(?P<line>\d+)$"
 )
 _SUMMARY = re.compile(r"nginx: configuration file \S+ test failed$")
+_ERRNO = re.compile(r"\[Errno -?\d+\] [^')]*")
+_NOISE = (
+    "Saving debug log",
+    "Ask for help",
+    "An unexpected error occurred",
+    "Requesting a",
+    "Hint:",
+    "Some ch",
+)
 _ROOT = re.compile(r"^.*?/etc/deployer/releases/[^/]+/root(?=/)")
 
 
@@ -36,6 +45,8 @@ def outcome(
     serving = seen.running or seen.current
     phase = Phase(applied.phase)
     match applied.ending:
+        case "ok" if applied.unissued:
+            return _incomplete(host, applied, target)
         case "ok":
             return Outcome(host, State.CHANGED, phase, serving=target)
         case "locked":
@@ -55,6 +66,44 @@ def outcome(
     return Outcome(
         host, state, phase, message=message, said=tuple(_explain(applied.said, bundle)), serving=serving
     )
+
+
+def _incomplete(host: str, applied: Applied, target: str) -> Outcome:
+    names = ", ".join(applied.unissued)
+    what = "certificates" if len(applied.unissued) > 1 else "certificate"
+    return Outcome(
+        host,
+        State.INCOMPLETE,
+        Phase.RELOAD,
+        message=f"release {target} serves, but no {what} could be issued for {names}; the old {what} stays",
+        said=tuple(
+            f"{name}: {words}" for name, said in applied.unissued.items() for words in words_of_the_ca(said)
+        ),
+        serving=target,
+    )
+
+
+def words_of_the_ca(said: Sequence[str]) -> tuple[str, ...]:
+    """Pick from certbot's lines what the CA said, or why it could not be asked.
+
+    >>> words_of_the_ca(["  Domain: a.test", "  Type:   dns", "  Detail: no A record", "Hint: ..."])
+    ('a.test: no A record',)
+    >>> words_of_the_ca(["An unexpected error occurred:", "policy forbids it", "Ask for help at ..."])
+    ('policy forbids it',)
+    """
+    domain, details = "", []
+    for line in map(str.strip, said):
+        key, _, value = line.partition(": ")
+        if key == "Domain":
+            domain = value.strip()
+        elif key == "Detail":
+            details.append(f"{domain}: {value.strip()}" if domain else value.strip())
+    if details:
+        return tuple(details)
+    lines = [line for line in map(str.strip, said) if line and not line.startswith(_NOISE)]
+    if reached := [match[0] for line in lines if (match := _ERRNO.search(line))]:
+        return (f"the CA cannot be reached: {reached[-1]}",)
+    return tuple(lines[-3:])
 
 
 def _named(release: str) -> str:

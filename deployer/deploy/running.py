@@ -1,12 +1,13 @@
 """From a plan to a host that runs it: probes before, orders, probes after, the decision."""
 
+import base64
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from deployer import applier, probes
-from deployer.applier import Applied, Event, Orders
+from deployer import applier, certs, probes
+from deployer.applier import AcmeOrder, Applied, Event, Orders
 from deployer.bundle import Bundle, Certificate
 from deployer.deploy.endings import broken
 from deployer.deploy.session import Session
@@ -31,6 +32,7 @@ class Work:
         record: Of a new release; None where the release is on the host already.
         bundle: Of a new release.
         certificates: To be put in place.
+        issues: That the host asks its CA for after the switch.
         questions: That the sites must answer afterwards.
         known: The questions that the current release answers.
         who: `user@controller`.
@@ -45,6 +47,7 @@ class Work:
     record: Record | None = None
     bundle: Bundle | None = None
     certificates: tuple[Certificate, ...] = ()
+    issues: tuple[certs.Issue, ...] = ()
     known: frozenset[ProbeKey] = frozenset()
 
 
@@ -55,10 +58,12 @@ class Probed:
     Attributes:
         results: All answers; empty where it never came so far.
         regressions: Those that make the host go back.
+        issued: Site name to the chain in PEM that its CA has just issued.
     """
 
     results: tuple[ProbeResult, ...] = ()
     regressions: tuple[ProbeResult, ...] = field(default=())
+    issued: dict[str, bytes] = field(default_factory=dict)
 
 
 _EXPECTED: Mapping[str, bool | set[str]] = {
@@ -102,13 +107,17 @@ async def carry_out(session: Session, work: Work) -> tuple[Applied, Probed]:
     was_broken = {result.key for result in before if result.verdict == Verdict.FAILED}
 
     async def decide() -> str:
-        probed.results = await _ask_patiently(session, work, was_broken)
+        probed.results = await _ask_patiently(session, work, was_broken, issued=probed.issued)
         probed.regressions = probes.regressions(before, probed.results)
         return broken(probed.regressions)
 
     def on_event(event: Event) -> None:
         if event.kind == "phase":
             session.enter(Phase(event[0]))
+        elif event.kind == "issuing":
+            session.enter(Phase.RELOAD, f"waiting for the certificate of {event[0]} from {event[1]}")
+        elif event.kind == "issued":
+            probed.issued[event[0]] = base64.b64decode(event[1])
         elif event.kind == "reverting":
             session.enter(Phase.PROBE, f"going back: {event[0]}")
 
@@ -121,10 +130,15 @@ async def carry_out(session: Session, work: Work) -> tuple[Applied, Probed]:
 
 
 async def _ask_patiently(
-    session: Session, work: Work, was_broken: Collection[tuple[str, str, str]]
+    session: Session,
+    work: Work,
+    was_broken: Collection[tuple[str, str, str]],
+    *,
+    issued: Mapping[str, bytes],
 ) -> tuple[ProbeResult, ...]:
     """Wait for what should work; ask what was broken before only once."""
-    serving = {**work.seen.certificates, **{each.name: each.fullchain for each in work.certificates}}
+    new = {each.name: each.fullchain for each in work.certificates}
+    serving = {**work.seen.certificates, **new, **issued}
     hopeful = [question for question in work.questions if question.key not in was_broken]
     others = [question for question in work.questions if question.key in was_broken]
     results = await session.ask(hopeful, serving, patience=PATIENCE)
@@ -153,6 +167,14 @@ def _orders(work: Work, session: Session) -> Orders:
         commands=target.commands if work.record else (),
         services=_service_orders(plan),
         certificates=work.certificates,
+        acme=[_acme_order(issue) for issue in work.issues],
+    )
+
+
+def _acme_order(issue: certs.Issue) -> AcmeOrder:
+    acme = issue.acme
+    return AcmeOrder(
+        issue.name, issue.names, acme.url, acme.email, acme.key_type, own_roots=acme.ca_bundle is not None
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-SERVICES = ("edge1", "edge2", "edge3", "echo", "php", "tomcat", "api1", "api2")
+SERVICES = ("edge1", "edge2", "edge3", "echo", "php", "tomcat", "api1", "api2", "pebble")
 EDGES = ("edge1", "edge2", "edge3")
 _PORTS = {"22/tcp": "ssh", "80/tcp": "http", "443/tcp": "https"}
 

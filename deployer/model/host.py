@@ -55,6 +55,20 @@ class HostVariables(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _one_trust_for_directories(self) -> Self:
+        """certbot renews all certificates of a host in one run, with one set of roots."""
+        bundles = {
+            f"sites[{i}]": site.tls.acme.ca_bundle
+            for i, site in enumerate(self.sites)
+            if site.tls and site.tls.acme
+        }
+        if len(set(bundles.values())) > 1:
+            raise ValueError(
+                f"{' and '.join(bundles)} differ in acme.ca_bundle; one host has one for all its directories"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _upstreams_exist(self) -> Self:
         for i, site in enumerate(self.sites):
             for j, location in enumerate(site.locations):

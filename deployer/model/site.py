@@ -1,11 +1,13 @@
 """A site: names, certificate, locations."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from deployer.model.location import Location
 from deployer.model.values import (
+    DirectoryUrl,
+    Email,
     Frozen,
     HeaderName,
     HeaderValue,
@@ -16,6 +18,11 @@ from deployer.model.values import (
     Size,
 )
 from deployer.secret import Secret
+
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+
+_SOURCES = ("files", "local_ca", "self_signed", "acme")
 
 
 class CertificateFiles(Frozen):
@@ -41,9 +48,37 @@ class SelfSigned(Frozen):
 
 
 class Acme(Frozen):
-    """A certificate by ACME (RFC 8555)."""
+    """A certificate by ACME (RFC 8555), issued to the host itself and renewed there by certbot's timer."""
 
-    email: str
+    email: Annotated[Email, Field(description="The CA writes to this address.")]
+    directory: Annotated[
+        DirectoryUrl, Field(description="The CA's ACME directory; default: Let's Encrypt.")
+    ] = LETS_ENCRYPT
+    staging: Annotated[
+        bool, Field(description="Let's Encrypt's staging CA: for trials, no browser trusts it.")
+    ] = False
+    ca_bundle: Annotated[
+        str | None,
+        Field(description="What the host trusts at the directory, for a private CA: a PEM file or the text."),
+    ] = None
+    trust: Annotated[
+        str | None,
+        Field(
+            description="The root that visitors trust: a PEM file or the text. Default: the system's roots."
+        ),
+    ] = None
+    key_type: Literal["ecdsa", "rsa"] = "ecdsa"
+
+    @model_validator(mode="after")
+    def _staging_is_a_directory(self) -> Self:
+        if self.staging and self.directory != LETS_ENCRYPT:
+            raise ValueError("staging is Let's Encrypt's staging directory; leave it out beside directory")
+        return self
+
+    @property
+    def url(self) -> str:
+        """The directory that is asked."""
+        return LETS_ENCRYPT_STAGING if self.staging else self.directory
 
 
 def _nothing_is_empty(value: object) -> object:
@@ -61,14 +96,10 @@ class Tls(Frozen):
 
     @model_validator(mode="after")
     def _exactly_one_source(self) -> Self:
-        sources = [
-            name for name in ("files", "local_ca", "self_signed", "acme") if getattr(self, name) is not None
-        ]
+        sources = [name for name in _SOURCES if getattr(self, name) is not None]
         if len(sources) != 1:
             found = " and ".join(sources) or "none"
-            raise ValueError(f"tls has exactly one of files, local_ca, self_signed; this one has {found}")
-        if self.acme:
-            raise ValueError("acme is not available in this version; use files, local_ca or self_signed")
+            raise ValueError(f"tls has exactly one of {', '.join(_SOURCES)}; this one has {found}")
         return self
 
 

@@ -105,6 +105,14 @@ Target = _text(
     "https://www.abc.com/",
     description="An absolute URL, or a path on the same site.",
 )
+Email = _text(
+    r"^[A-Za-z0-9._%+=-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$", "ops@abc.com", description="An e-mail address."
+)
+DirectoryUrl = _text(
+    r"^https://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~%+=@,/-]*)?$",
+    "https://ca.example.com/acme/directory",
+    description="The URL of an ACME directory.",
+)
 Rate = _text(r"^[1-9]\d*r/[sm]$", "10r/s", description="Requests per second or minute and client address.")
 Network = Annotated[str, AfterValidator(_check_network), Field(examples=["10.0.0.0/8"])]
 Address = Annotated[

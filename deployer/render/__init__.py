@@ -14,7 +14,8 @@ from deployer.render.variables import host_context, role_context
 def render_bundle(host: Host, roles: Sequence[Role], facts: Facts) -> Bundle:
     """Render every file `host` should have, as one immutable bundle.
 
-    Pure: no network, no clock, no environment. Equal inputs give byte-equal
+    Pure: no network, no clock, no environment; of the controller's files only those that the
+    inventory names as PEM. Equal inputs give byte-equal
     bundles, so `plan`, `apply` and the golden tests see the same thing.
 
     Args:

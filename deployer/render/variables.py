@@ -1,5 +1,6 @@
 """The variables that one role's tasks and templates see for one host."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,6 +37,17 @@ def host_context(host: Host, facts: Facts) -> Context:
     def fail(sentence: str, path: str = "") -> None:
         raise RefusedByTemplateError(sentence, path, place=host.places.get(path))
 
+    def pem(value: str) -> str:
+        """The PEM that an inventory's value is, or that is in the file it names on the controller."""
+        if value.lstrip().startswith("-----BEGIN"):
+            return value
+        path = Path(host.directory) / Path(value).expanduser()
+        try:
+            return path.read_text()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise RefusedByTemplateError(f"cannot read {path}: {reason}") from error
+
     return {
         **host.variables,
         "host": host,
@@ -48,6 +60,7 @@ def host_context(host: Host, facts: Facts) -> Context:
         "release": RELEASE_TOKEN,
         "source": source,
         "fail": fail,
+        "pem": pem,
         "nginx": _NGINX,
     }
 

@@ -1,4 +1,4 @@
-# The host's side of deployer, part 1 of 5: words, events, the lock. POSIX sh and base tools only.
+# The host's side of deployer, part 1 of 6: words, events, the lock. POSIX sh and base tools only.
 #
 # Called as: sh -c SCRIPT deployer ROOT [QUESTION...]
 # ROOT is empty on a real host; tests give a directory that stands for /.

@@ -1,4 +1,4 @@
-# Part 2 of 5: nginx. A reload is proven, not sent: an exit code of 0 says nothing about it.
+# Part 2 of 6: nginx. A reload is proven, not sent: an exit code of 0 says nothing about it.
 
 # The port on loopback where the release in directory $1 tells its own name.
 endpoint_port() {

@@ -1,4 +1,4 @@
-# Part 3 of 5: observe. One look at the host, nothing is changed.
+# Part 3 of 6: observe. One look at the host, nothing is changed.
 #
 # Arguments: package:NAME service:NAME dir:PATH file:PATH text:PATH manifests journal
 
@@ -95,7 +95,9 @@ observe_releases() {
 observe_certificates() {
     for dir in "$D"/certs/*; do
         [ -f "$dir/sums" ] && (cd "$dir" && sha256sum -c --status sums 2>/dev/null) || continue
-        say cert "${dir##*/}" "$(base64 <"$dir/fullchain.pem" | tr -d '\n')"
+        renewal="$R/etc/letsencrypt/renewal/deployer-${dir##*/}.conf"
+        say cert "${dir##*/}" "$(base64 <"$dir/fullchain.pem" | tr -d '\n')" \
+            "$(sed -n 's/^server *= *//p' "$renewal" 2>/dev/null)"
     done
 }
 

@@ -1,4 +1,4 @@
-# Part 4 of 5: orders, stage, validate. Until the switch no live path changes.
+# Part 4 of 6: orders, stage, validate. Until the switch no live path changes.
 
 # End the run before the switch: everything live is as it was.
 refuse() {
@@ -20,7 +20,7 @@ phase() {
 # Orders are lines "KEYWORD FIELDS"; the last is "tar SIZE", and SIZE bytes of archive follow.
 read_orders() {
     WHO='' FROM='' TO='' PICK=no KEEP=5 PACKAGES='' DIRS='' LINKS='' UNLINKS='' ABSENT='' CHECKS=''
-    COMMANDS='' CERTS='' SERVICES='' EXPECT='' RESTORES='' SIZE=0
+    COMMANDS='' ACME='' CERTS='' SERVICES='' EXPECT='' RESTORES='' SIZE=0
     while IFS= read -r order <&8; do
         value=${order#* }
         case "$order" in
@@ -44,6 +44,8 @@ read_orders() {
             'check '*) CHECKS="$CHECKS$value
 " ;;
             'command '*) COMMANDS="$COMMANDS$value
+" ;;
+            'acme '*) ACME="$ACME$value
 " ;;
             'cert '*) CERTS="$CERTS $value" ;;
             'service '*) SERVICES="$SERVICES$value

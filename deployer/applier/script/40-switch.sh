@@ -1,4 +1,4 @@
-# Part 5 of 5: switch, reload, confirm, and the way back.
+# Part 6 of 6: switch, reload, confirm, and the way back.
 
 ORIGINAL="$D/releases/original"
 
@@ -126,6 +126,9 @@ act_on_other() {
 
 act_on_services() {
     SERVING=$1
+    case "$LINKS$UNLINKS" in
+        */etc/systemd/system/*) if has_systemd; then alone systemctl daemon-reload; fi ;;
+    esac
     each act_on_service "$SERVICES"
 }
 
@@ -200,6 +203,7 @@ apply() {
     }
     phase reload
     act_on_services "$TO" || go_back "$WHY"
+    each issue "$ACME"
     phase probe
     await_decision
     confirm
