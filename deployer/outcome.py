@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
+from deployer.standing import ServedCertificate, Worker
+
 INTERRUPTED_EXIT_CODE = 130
 """What shells give to a program that Ctrl-C ended; the operator asked for it, so any failure outranks it."""
 
@@ -170,6 +172,10 @@ class Outcome:
         probes: What visitors see now.
         warnings: Sentences about what is not an error yet.
         history: The host's releases, newest first, where they were asked for.
+        linked: The release that `current` points to, where that was asked for.
+        drift: What differs on the host from the very release that is linked, where that was asked for.
+        certificates: As they are served, where that was asked for.
+        workers: nginx's worker processes, where they were asked for.
         seconds: Wall time of the walk.
     """
 
@@ -184,6 +190,10 @@ class Outcome:
     probes: tuple[ProbeResult, ...] = ()
     warnings: tuple[str, ...] = ()
     history: tuple[ReleaseRecord, ...] = ()
+    linked: str = ""
+    drift: tuple[Change, ...] = ()
+    certificates: tuple[ServedCertificate, ...] = ()
+    workers: tuple[Worker, ...] = ()
     seconds: float = 0.0
 
 

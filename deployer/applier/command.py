@@ -10,7 +10,7 @@ from deployer.secret import Secret
 Operation = Literal["observe", "apply"]
 
 _PARTS: dict[Operation, tuple[str, ...]] = {
-    "observe": ("00-common.sh", "10-nginx.sh", "20-observe.sh"),
+    "observe": ("00-common.sh", "10-nginx.sh", "20-observe.sh", "25-standing.sh"),
     "apply": ("00-common.sh", "10-nginx.sh", "30-stage.sh", "35-acme.sh", "40-switch.sh"),
 }
 

@@ -7,7 +7,8 @@ more module with the four functions of `deployer.certs.source.Source` and its li
 
 from deployer.certs.acme import Issue
 from deployer.certs.checks import check
+from deployer.certs.served import describe
 from deployer.certs.sites import ca_notice, decide, obtain, to_issue, trust
 from deployer.certs.source import Decision
 
-__all__ = ["Decision", "Issue", "ca_notice", "check", "decide", "obtain", "to_issue", "trust"]
+__all__ = ["Decision", "Issue", "ca_notice", "check", "decide", "describe", "obtain", "to_issue", "trust"]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from deployer import __version__
-from deployer.cli import lab, offline, walks
+from deployer.cli import lab, looks, offline, walks
 from deployer.cli.command import EXIT_CODES
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 walks.register(app)
+looks.register(app)
 offline.register(app)
 app.add_typer(lab.app, name="lab")
 

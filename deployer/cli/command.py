@@ -15,7 +15,7 @@ EXIT_CODES = """[bold]Exit codes[/]; with several hosts, the worst
 0  done, or nothing to do
 1  a bug in deployer
 2  usage or inventory; nothing was contacted
-3  the plan has changes (--exit-code only)
+3  the plan has changes (--exit-code only); or certs --max-days found something
 4  a host is unreachable
 5  refused by validation, nothing changed; or verify found a probe failing
 6  gone back after the switch

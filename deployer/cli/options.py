@@ -92,6 +92,21 @@ class Rollback(Walking):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Certs(Walking):
+    """`deployer certs`."""
+
+    max_days: Annotated[
+        int | None,
+        typer.Option(
+            "--max-days",
+            min=0,
+            metavar="N",
+            help="Exit with 3 if a certificate ends within N days, or something is wrong with one.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Render(Selecting):
     """`deployer render`."""
 

@@ -41,17 +41,17 @@ def register(app: typer.Typer) -> None:
 def plan(options: Plan) -> Answer:
     """Show what apply would do, to the byte, and change nothing."""
     run = _apply("plan", options, check=True, diff=options.diff)
-    answer = _answer("plan", run.outcomes, lambda done: text.planned(done, diff=options.diff), run.warnings)
+    answer = answer_of("plan", run.outcomes, lambda done: text.planned(done, diff=options.diff), run.warnings)
     changes = any(outcome.state == State.PLANNED for outcome in run.outcomes)
     if options.exit_code and changes and answer.exit_code == 0:
-        return _with_exit_code(answer, PLAN_HAS_CHANGES)
+        return with_exit_code(answer, PLAN_HAS_CHANGES)
     return answer
 
 
 def apply(options: Apply) -> Answer:
     """Make hosts what the inventory says, prove it, and go back where the proof fails. Asks nothing."""
     run = _apply("apply", options, check=options.check, diff=options.diff)
-    answer = _answer("apply", run.outcomes, _result(options), run.warnings)
+    answer = answer_of("apply", run.outcomes, _result(options), run.warnings)
     # After the walk: the CA is made when it first issues.
     trust = () if options.check else certificates_to_trust(run.hosts)
     changed = any(outcome.state == State.CHANGED for outcome in run.outcomes)
@@ -75,7 +75,7 @@ def rollback(options: Rollback) -> Answer:
         revision=revision(folder),
     )
     outcomes = walk("rollback", hosts, options, lambda host, watch: deploy.rollback(host, wanted, watch))
-    return _answer("rollback", outcomes, _result(options))
+    return answer_of("rollback", outcomes, _result(options))
 
 
 def verify(options: Walking) -> Answer:
@@ -83,16 +83,16 @@ def verify(options: Walking) -> Answer:
     from deployer import deploy  # late: starts fast
 
     outcomes = walk("verify", select(options), options, deploy.verify)
-    answer = _answer("verify", outcomes, text.verified)
+    answer = answer_of("verify", outcomes, text.verified)
     failed = any(probe.verdict == Verdict.FAILED for outcome in outcomes for probe in outcome.probes)
-    return _with_exit_code(answer, PROBE_FAILED) if failed and answer.exit_code == 0 else answer
+    return with_exit_code(answer, PROBE_FAILED) if failed and answer.exit_code == 0 else answer
 
 
 def history(options: Walking) -> Answer:
     """Show the releases of every host: when, who, from which revision, and how they did."""
     from deployer import deploy  # late: starts fast
 
-    return _answer("history", walk("history", select(options), options, deploy.history), text.history)
+    return answer_of("history", walk("history", select(options), options, deploy.history), text.history)
 
 
 def walk(command: str, hosts: "Sequence[Host]", options: Walking, one: "Walk") -> tuple[Outcome, ...]:
@@ -131,13 +131,17 @@ def _result(options: Apply | Rollback) -> Words:
     return lambda outcomes: text.applied(outcomes, diff=options.diff, verbose=options.verbose)
 
 
-def _answer(command: str, outcomes: Sequence[Outcome], words: Words, warnings: Sequence[str] = ()) -> Answer:
+def answer_of(
+    command: str, outcomes: Sequence[Outcome], words: Words, warnings: Sequence[str] = ()
+) -> Answer:
+    """Answer with what became of hosts, in `words`; the exit code is the worst of theirs."""
     code = worst_exit_code([outcome.state.exit_code for outcome in outcomes])
     told = document.of_outcomes(command, outcomes, exit_code=code, warnings=warnings)
     return Answer(code, told, [*text.warnings(warnings), *words(outcomes)])
 
 
-def _with_exit_code(answer: Answer, code: int) -> Answer:
+def with_exit_code(answer: Answer, code: int) -> Answer:
+    """Return the same answer with another exit code, in the document too."""
     return replace(answer, exit_code=code, document={**answer.document, "exit_code": code})
 
 

@@ -1,8 +1,19 @@
 """One host, one walk through the phases: where deciding and doing meet."""
 
 from deployer.deploy.applying import Options, apply
+from deployer.deploy.certificates import certificates
 from deployer.deploy.looking import history, verify
 from deployer.deploy.rolling_back import RollbackOptions, rollback
 from deployer.deploy.session import Reach, Watch
 
-__all__ = ["Options", "Reach", "RollbackOptions", "Watch", "apply", "history", "rollback", "verify"]
+__all__ = [
+    "Options",
+    "Reach",
+    "RollbackOptions",
+    "Watch",
+    "apply",
+    "certificates",
+    "history",
+    "rollback",
+    "verify",
+]

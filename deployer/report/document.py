@@ -107,5 +107,9 @@ def _of_outcome(outcome: Outcome) -> Document:
         "probes": [asdict(probe) for probe in outcome.probes],
         "warnings": list(outcome.warnings),
         "history": [asdict(record) for record in outcome.history],
+        "linked": outcome.linked,
+        "drift": [asdict(change) for change in outcome.drift],
+        "certificates": [asdict(each) for each in outcome.certificates],
+        "workers": [asdict(worker) for worker in outcome.workers],
         "seconds": round(outcome.seconds, 3),
     }

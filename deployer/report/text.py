@@ -48,8 +48,8 @@ def applied(outcomes: Sequence[Outcome], *, diff: bool, verbose: bool) -> Lines:
     width = max((len(outcome.host) for outcome in outcomes), default=0)
     lines += [host_line(outcome, width=width) for outcome in outcomes]
     wanted = set(Verdict) if verbose else {Verdict.FAILED}
-    if table := _probes(outcomes, wanted):
-        lines += ["", *table, ""]
+    if probes := _probes(outcomes, wanted):
+        lines += ["", *probes, ""]
     return lines + _endings(outcomes, verb="changed")
 
 
@@ -59,13 +59,13 @@ def verified(outcomes: Sequence[Outcome]) -> Lines:
     ending = f"probes passed: {counts['probes_passed']}  failed: {counts['probes_failed']}"
     if counts["probes_off"]:
         ending += f"  off: {counts['probes_off']}"
-    lines = [*_probes(outcomes, set(Verdict)), "", *_failures(outcomes), *_warnings(outcomes)]
+    lines = [*_probes(outcomes, set(Verdict)), "", *failures(outcomes), *warnings_of(outcomes)]
     return [*lines, Text(ending, style="bold")]
 
 
 def history(outcomes: Sequence[Outcome]) -> Lines:
     """Show the releases of every host, newest first."""
-    table = _table("host", "release", "state", "when", "who", "revision", "note")
+    table = table_of("host", "release", "state", "when", "who", "revision", "note")
     for outcome in outcomes:
         for record in outcome.history:
             told = (record.release, record.state, record.when, record.who, record.revision, record.note)
@@ -74,7 +74,7 @@ def history(outcomes: Sequence[Outcome]) -> Lines:
     lines: Lines = [table] if table.row_count else []
     if silent:
         lines.append(Text(f"{visible(names(silent))}: no release yet"))
-    return lines + _failures(outcomes) + _warnings(outcomes)
+    return lines + failures(outcomes) + warnings_of(outcomes)
 
 
 def failure(outcome: Outcome) -> Text:
@@ -137,7 +137,7 @@ def _diff(diff: str) -> Text:
 
 
 def _probes(outcomes: Sequence[Outcome], wanted: set[Verdict]) -> Lines:
-    table = _table("host", "probe", "asked", "", "said")
+    table = table_of("host", "probe", "asked", "", "said")
     for outcome in outcomes:
         for probe in outcome.probes:
             if probe.verdict in wanted:
@@ -151,14 +151,15 @@ def _probe_cells(probe: ProbeResult) -> list[Text]:
     return [Text(visible(cell), style=colour if cell is probe.verdict else "") for cell in told]
 
 
-def _table(*columns: str) -> Table:
+def table_of(*columns: str) -> Table:
+    """Return an empty table whose long cells fold."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
 
 
-def _failures(outcomes: Sequence[Outcome]) -> Lines:
+def failures(outcomes: Sequence[Outcome]) -> Lines:
     """Give each failed host a paragraph; hosts that were interrupted alike share one."""
     blocks: Lines = []
     interrupted: dict[str, list[str]] = {}
@@ -174,7 +175,8 @@ def _failures(outcomes: Sequence[Outcome]) -> Lines:
     return blocks
 
 
-def _warnings(outcomes: Sequence[Outcome]) -> Lines:
+def warnings_of(outcomes: Sequence[Outcome]) -> Lines:
+    """Show the warnings of all hosts, hosts with the same one together."""
     hosts: dict[str, list[str]] = {}
     for outcome in outcomes:
         for sentence in outcome.warnings:
@@ -188,4 +190,4 @@ def _endings(outcomes: Sequence[Outcome], *, verb: str) -> Lines:
     ending = f"{verb}: {changed}  unchanged: {counts['unchanged']}  failed: {counts['failed']}"
     if counts["interrupted"]:
         ending += f"  interrupted: {counts['interrupted']}"
-    return [*_failures(outcomes), *_warnings(outcomes), Text(ending, style="bold")]
+    return [*failures(outcomes), *warnings_of(outcomes), Text(ending, style="bold")]

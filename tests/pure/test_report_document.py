@@ -30,6 +30,10 @@ HOST_KEYS = [
     "probes",
     "warnings",
     "history",
+    "linked",
+    "drift",
+    "certificates",
+    "workers",
     "seconds",
 ]
 

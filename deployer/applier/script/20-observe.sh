@@ -1,6 +1,7 @@
 # Part 3 of 6: observe. One look at the host, nothing is changed.
 #
 # Arguments: package:NAME service:NAME dir:PATH file:PATH text:PATH manifests journal
+# stored workers
 
 observe_facts() {
     (
@@ -108,6 +109,8 @@ observe_one() {
         dir:*) observe_directory "${1#*:}" ;;
         file:*) printf '%s\n' "${1#*:}" | observe_files ;;
         text:*) observe_text "${1#*:}" ;;
+        stored) observe_stored ;;
+        workers) observe_workers ;;
         manifests) for dir in "$D"/releases/*; do observe_manifest "${dir##*/}"; done ;;
         journal) [ -f "$V/journal" ] && tail -n 200 "$V/journal" | tr '\t' ' ' |
             while IFS= read -r text; do say journal "$text"; done ;;

@@ -1,0 +1,53 @@
+"""The walk that looks at certificates: what each site serves, what is on disk, whether both agree."""
+
+from deployer import certs, probes
+from deployer.deploy.session import Reach, Session, Watch, opened
+from deployer.facts import Observation
+from deployer.model.host import Host
+from deployer.outcome import Outcome, Phase, State
+from deployer.standing import ServedCertificate
+
+_ANYWHERE = Reach()
+
+
+async def certificates(host: Host, watch: Watch, *, reach: Reach = _ANYWHERE) -> Outcome:
+    """Tell the certificate of every TLS site of `host`.
+
+    Raises:
+        UnreachableError: No connection, or it was lost.
+    """
+    async with opened(host, watch, reach) as session:
+        seen = await session.observe("stored")
+        return certified(session, seen, await served(session, seen))
+
+
+async def served(session: Session, seen: Observation) -> tuple[ServedCertificate, ...]:
+    """Ask every TLS site for its certificate, through the one connection; `stored` must have been asked."""
+    session.enter(Phase.PROBE)
+    found = []
+    for site in session.host.sites:
+        if site.tls is None:
+            continue
+        leaf = await probes.leaf_served(site, await session.transport.forward(site.https_port))
+        stored = seen.stored.get(site.name)
+        found.append(
+            certs.describe(site, stored, wire=leaf.der, failure=leaf.failure, now=session.now),
+        )
+    return tuple(found)
+
+
+def certified(session: Session, seen: Observation, found: tuple[ServedCertificate, ...]) -> Outcome:
+    """Return the outcome of a look at certificates; what is wrong or due is a warning of its own."""
+    return Outcome(
+        session.host.name,
+        State.UNCHANGED,
+        Phase.PROBE,
+        serving=seen.running,
+        certificates=found,
+        warnings=(*session.skew_warnings(seen), *worries(found)),
+    )
+
+
+def worries(found: tuple[ServedCertificate, ...]) -> tuple[str, ...]:
+    """Say what is wrong, or should have happened, in sentences."""
+    return tuple(f"{each.site}: {said}" for each in found for said in (each.wrong, each.due) if said)
