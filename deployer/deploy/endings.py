@@ -14,6 +14,7 @@ _AT = re.compile(
 )
 _SUMMARY = re.compile(r"nginx: configuration file \S+ test failed$")
 _ERRNO = re.compile(r"\[Errno -?\d+\] [^')]*")
+_HOOK = "deployer: "
 _NOISE = (
     "Saving debug log",
     "Ask for help",
@@ -98,6 +99,8 @@ def words_of_the_ca(said: Sequence[str]) -> tuple[str, ...]:
             domain = value.strip()
         elif key == "Detail":
             details.append(f"{domain}: {value.strip()}" if domain else value.strip())
+    # The deploy hook speaks of nginx, and the CA has nothing to add.
+    details += [line.removeprefix(_HOOK) for line in map(str.strip, said) if line.startswith(_HOOK)]
     if details:
         return tuple(details)
     lines = [line for line in map(str.strip, said) if line and not line.startswith(_NOISE)]
