@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from deployer.bundle import Bundle, Service
@@ -67,7 +67,6 @@ def make_plan(
     *,
     former: Target,
     certificates: Mapping[str, str],
-    issues: Mapping[str, str] | None = None,
     switching: bool = False,
 ) -> Plan:
     """Compare what should be with what was seen.
@@ -77,7 +76,6 @@ def make_plan(
         seen: What it is; everything in `unanswered` must have been asked.
         former: Target of the current release; empty where there is none.
         certificates: Name of each certificate that will be put in place, and why.
-        issues: Name of each certificate that the host will ask its CA for, and the words for it.
         switching: The host will run another release, even one of the same digest: a rollback.
 
     Returns:
@@ -98,7 +96,6 @@ def make_plan(
         *files,
         *(Change(Action.RUN, "command", command.run) for command in target.commands if new_release),
         *_service_changes(services, seen),
-        *(Change(Action.RUN, "certificate", name, words) for name, words in sorted((issues or {}).items())),
     )
     if new_release and not changes:
         changes = (Change(Action.UPDATE, "release", seen.current, "the roles changed, the files did not"),)
@@ -112,6 +109,12 @@ def make_plan(
         restores=restores,
         services=services,
     )
+
+
+def with_issues(plan: Plan, issues: Mapping[str, str]) -> Plan:
+    """Return the plan with certificates that the host will ask its CA for; each name has the words for it."""
+    asked = (Change(Action.RUN, "certificate", name, words) for name, words in sorted(issues.items()))
+    return replace(plan, changes=(*plan.changes, *asked))
 
 
 def _managed(seen: Observation) -> Mapping[str, ManifestEntry]:

@@ -17,7 +17,7 @@ EXIT_CODES = """[bold]Exit codes[/]; with several hosts, the worst
 2  usage or inventory; nothing was contacted
 3  the plan has changes (--exit-code only); or certs --max-days found something
 4  a host is unreachable
-5  refused by validation, nothing changed; or verify found a probe failing
+5  refused by validation, nothing changed; or verify found a probe failing; or a CA issued no certificate
 6  gone back after the switch
 7  locked by another run
 8  the lab or Docker is not available

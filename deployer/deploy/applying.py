@@ -12,7 +12,7 @@ from deployer.deploy.session import Reach, Session, Watch, opened
 from deployer.facts import Observation
 from deployer.model.host import Host
 from deployer.outcome import Change, Outcome, Phase, State, Verdict
-from deployer.plan import Plan, make_plan, unanswered, with_diffs
+from deployer.plan import Plan, make_plan, unanswered, with_diffs, with_issues
 from deployer.release import Record, Target, parse_record, release_name, target_of
 from deployer.render import render_bundle
 from deployer.resources import share
@@ -91,7 +91,9 @@ async def _prepare(session: Session, options: Options) -> _Prepared:
         seen,
         former=former.target if former else Target(""),
         certificates={decision.name: decision.reason for decision in decisions if decision.needed},
-        issues={issue.name: f"to be issued by {issue.acme.url}: {issue.reason}" for issue in issues},
+    )
+    plan = with_issues(
+        plan, {issue.name: f"to be issued by {issue.acme.url}: {issue.reason}" for issue in issues}
     )
     changes = plan.changes
     if options.diff and any(change.kind == "file" for change in changes):

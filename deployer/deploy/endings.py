@@ -71,12 +71,12 @@ def outcome(
 
 def _incomplete(host: str, applied: Applied, target: str) -> Outcome:
     names = ", ".join(applied.unissued)
-    what = "certificates" if len(applied.unissued) > 1 else "certificate"
     return Outcome(
         host,
         State.INCOMPLETE,
         Phase.RELOAD,
-        message=f"release {target} serves, but no {what} could be issued for {names}; the old {what} stays",
+        message=f"release {target} serves, but no certificate could be issued for {names}; "
+        "what the host has stays",
         said=tuple(
             f"{name}: {words}" for name, said in applied.unissued.items() for words in words_of_the_ca(said)
         ),
