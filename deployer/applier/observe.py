@@ -154,13 +154,13 @@ def read_facts(events: Sequence[Event]) -> Facts:
     candidate = next((event[1] for event in _of("candidate", events)), "")
     codename = said.get("os_codename", "")
     release = re.search(r"nginx/([\d.]+)", nginx)
+    version = _version(release[1] if release else candidate or _NGINX.get(codename, "")) or (1, 22, 1)
     return Facts(
         os_id=said.get("os_id", ""),
         os_version=said.get("os_version", ""),
         os_codename=codename,
-        nginx_version=_version(release[1] if release else candidate or _NGINX.get(codename, ""))
-        or (1, 22, 1),
-        nginx_modules=frozenset(re.findall(r"--with-([a-z0-9_]+)_module", nginx)),
+        nginx_version=version,
+        nginx_modules=_modules(nginx, version),
         openssl_version=_openssl(nginx) or _version(_OPENSSL.get(codename, "3.0.0")),
         php_version=said.get("php_version") or _PHP.get(codename, "8.2"),
         tomcat_version=said.get("tomcat_version") or _TOMCAT.get(codename, "10"),
@@ -168,6 +168,13 @@ def read_facts(events: Sequence[Event]) -> Facts:
         init=said.get("init", "none"),
         resolvers=tuple(event[0] for event in _of("resolver", events)),
     )
+
+
+def _modules(nginx: str, version: Version) -> frozenset[str]:
+    """Debian builds HTTP/3 in since 1.26: what matters of a package that is yet to come."""
+    if nginx:
+        return frozenset(re.findall(r"--with-([a-z0-9_]+)_module", nginx))
+    return frozenset({"http_v3"} if version >= (1, 26) else ())
 
 
 def _version(text: str) -> Version:

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from deployer.certs import client_ca
 from deployer.certs.address import at
-from deployer.certs.sites import SOURCES, source_name, value_path
+from deployer.certs.sites import SOURCES, certificates, source_name
 from deployer.certs.source import Findings
 from deployer.errors import CertificateError, Problem
 from deployer.model.host import Host
@@ -30,17 +31,26 @@ def check(hosts: Sequence[Host], now: datetime) -> tuple[str, ...]:
     judged: dict[tuple[object, ...], Findings] = {}
     problems: dict[Problem, None] = {}
     warnings: dict[str, None] = {}
-    for host, index, site, tls in _tls_sites(hosts):
-        key = (site.name, site.server_names, tls, host.directory)
-        if key not in judged:
-            judged[key] = _judge(site, tls, folder=Path(host.directory), now=now)
-        found = judged[key]
-        warnings.update(dict.fromkeys(found.warnings))
-        value = value_path(index, tls)
-        problems.update(dict.fromkeys(at(host, value, problem=problem) for problem in found.problems))
+    for host in hosts:
+        for site, tls, value in certificates(host):
+            key = (site.name, site.server_names, tls, host.directory)
+            if key not in judged:
+                judged[key] = _judge(site, tls, folder=Path(host.directory), now=now)
+            found = judged[key]
+            warnings.update(dict.fromkeys(found.warnings))
+            problems.update(dict.fromkeys(at(host, value, problem=problem) for problem in found.problems))
+        problems.update(dict.fromkeys(_of_clients(host, now=now)))
     if problems:
         raise CertificateError(tuple(problems))
     return tuple(warnings)
+
+
+def _of_clients(host: Host, *, now: datetime) -> Iterator[Problem]:
+    """Yield what is wrong with the CAs whose certificates visitors may have."""
+    for index, site in enumerate(host.sites):
+        if site.tls and site.tls.client_ca:
+            for problem in client_ca.problems(site.tls.client_ca, Path(host.directory), now=now):
+                yield at(host, f"sites[{index}].tls", problem=problem)
 
 
 def _judge(site: Site, tls: Tls, *, folder: Path, now: datetime) -> Findings:
@@ -48,10 +58,3 @@ def _judge(site: Site, tls: Tls, *, folder: Path, now: datetime) -> Findings:
         return SOURCES[source_name(tls)].check(site, folder, now=now)
     except CertificateError as error:
         return Findings(problems=error.problems)
-
-
-def _tls_sites(hosts: Sequence[Host]) -> Iterator[tuple[Host, int, Site, Tls]]:
-    for host in hosts:
-        for index, site in enumerate(host.sites):
-            if site.tls is not None:
-                yield host, index, site, site.tls

@@ -1,5 +1,6 @@
 """Certificates that the operator has, in files on the controller or in the inventory itself."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -7,7 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from deployer.bundle import Certificate
 from deployer.certs import judge, pem
-from deployer.certs.source import Findings
+from deployer.certs.roots import system_roots
+from deployer.certs.source import SECOND, Findings
 from deployer.errors import CertificateError, Problem
 from deployer.model.site import CertificateFiles, Site
 from deployer.secret import Secret
@@ -28,6 +30,7 @@ def check(site: Site, folder: Path, *, now: datetime) -> Findings:
         problems.extend(error.problems)
     if chain:
         problems.extend(_chain_problems(chain, site, now=now))
+        problems.extend(_kind_problems(chain, site))
     if chain and key:
         problems.extend(judge.pair_problems(chain, key.public_key()))
     return Findings(tuple(problems), tuple(judge.warnings_about(site.name, chain, now=now)) if chain else ())
@@ -38,9 +41,16 @@ def _chain_problems(chain: pem.Chain, site: Site, *, now: datetime) -> list[Prob
         *judge.name_problems(chain[0], site.server_names),
         *judge.date_problems(chain, now),
         *judge.chain_problems(chain),
+        *judge.completeness_problems(chain, system_roots() if judge.lacks_issuer(chain) else ()),
         *judge.strength_problems(chain),
         *judge.purpose_problems(chain[0]),
     ]
+
+
+def _kind_problems(chain: pem.Chain, site: Site) -> Iterator[Problem]:
+    """One certificate may have any key; of two the first is not RSA, and the second is."""
+    if _said(site).rsa or site.name.endswith(SECOND):
+        yield from judge.key_kind_problems(chain, beside_rsa=_said(site).rsa is not None)
 
 
 def outdated(site: Site, folder: Path, *, live: bytes, now: datetime) -> str:

@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
-from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from deployer.certs.names import certified_names, common_name, title, uncovered
 from deployer.certs.pem import Chain, same_key
@@ -119,6 +119,51 @@ def _may_issue(certificate: x509.Certificate) -> bool:
         return False
 
 
+def authority_problems(certificates: Chain) -> Iterator[Problem]:
+    """Yield those of `certificates` that are no CA's."""
+    for certificate in certificates:
+        if not _may_issue(certificate):
+            yield Problem(f"{title(certificate)} is not a CA", path=_CERTIFICATE)
+
+
+def lacks_issuer(chain: Chain) -> bool:
+    """Tell whether the leaf stands alone although another has issued it."""
+    return len(chain) == 1 and chain[0].issuer != chain[0].subject
+
+
+def completeness_problems(chain: Chain, roots: Chain) -> Iterator[Problem]:
+    """Yield the intermediate that is missing: visitors know roots, and only those of their systems.
+
+    A chain that ends with an intermediate of a private CA is complete: its root may be left out.
+
+    Args:
+        chain: Leaf first.
+        roots: What visitors trust without being told.
+    """
+    if not lacks_issuer(chain) or any(_follows(chain[0], root) for root in roots):
+        return
+    issuer = common_name(chain[0].issuer)
+    yield Problem(
+        f"the chain ends with {title(chain[0])}: the intermediate {issuer}, which issued it, is missing",
+        path=_CERTIFICATE,
+        suggestion=f"append the certificate of {issuer}, also where it is your own root",
+    )
+
+
+def key_kind_problems(chain: Chain, *, beside_rsa: bool) -> Iterator[Problem]:
+    """Yield the problem of two pairs that are of one kind: nginx would serve the last one alone.
+
+    Args:
+        chain: Leaf first.
+        beside_rsa: Whether it stands beside one with an RSA key; else it should have such a key itself.
+    """
+    is_rsa = isinstance(chain[0].public_key(), rsa.RSAPublicKey)
+    if is_rsa and beside_rsa:
+        yield Problem("both certificates have an RSA key", path=_CERTIFICATE, suggestion="leave rsa out")
+    if not is_rsa and not beside_rsa:
+        yield Problem(f"the key is not RSA but {_kind(chain[0].public_key())}", path=_CERTIFICATE)
+
+
 def strength_problems(chain: Chain) -> Iterator[Problem]:
     """Yield keys and signatures of the chain that OpenSSL or browsers refuse as too weak."""
     for certificate in chain:
@@ -163,25 +208,13 @@ def purpose_problems(leaf: x509.Certificate) -> Iterator[Problem]:
 
 
 def warnings_about(site_name: str, chain: Chain, *, now: datetime) -> Iterator[str]:
-    """Yield sentences about what will be, or may be, a problem."""
+    """Yield sentences about what will be a problem."""
     for certificate in chain:
         if now <= certificate.not_valid_after_utc <= now + SOON:
             yield (
                 f"{site_name}: the certificate of {title(certificate)} ends in "
                 f"{days_left(certificate, now)}, on {certificate.not_valid_after_utc.date()}"
             )
-    if len(chain) == 1 and _issuer_is_published(chain[0]):
-        issuer = common_name(chain[0].issuer)
-        yield f"{site_name}: the chain has no intermediate; visitors who do not know {issuer} will refuse it"
-
-
-def _issuer_is_published(leaf: x509.Certificate) -> bool:
-    """A certificate that says where to fetch its issuer is not issued by a root of the visitors' own."""
-    try:
-        access = leaf.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-    except x509.ExtensionNotFound:
-        return False
-    return any(entry.access_method == AuthorityInformationAccessOID.CA_ISSUERS for entry in access)
 
 
 def days_left(certificate: x509.Certificate, now: datetime) -> str:

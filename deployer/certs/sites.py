@@ -7,9 +7,9 @@ from pathlib import Path
 from deployer.bundle import Certificate
 from deployer.certs import acme, files, local_ca, self_signed
 from deployer.certs.address import addressed
-from deployer.certs.source import Decision, Source
+from deployer.certs.source import SECOND, Decision, Source
 from deployer.model.host import Host
-from deployer.model.site import Site, Tls
+from deployer.model.site import CertificateFiles, Site, Tls
 
 SOURCES: Mapping[str, Source] = {
     "files": files,
@@ -20,25 +20,40 @@ SOURCES: Mapping[str, Source] = {
 """By the name of the source in a site's `tls`."""
 
 
+_ISSUED_HERE = ("local_ca", "self_signed")
+_ON_REQUEST = "renewed on request"
+
+
 def source_name(tls: Tls) -> str:
     """Return the key in `SOURCES` that `tls` asks for."""
     return next(name for name in SOURCES if getattr(tls, name) is not None)
 
 
-def value_path(index: int, tls: Tls) -> str:
-    """Return the path of the source's value in the inventory, such as `sites[0].tls.files`."""
-    return f"sites[{index}].tls.{source_name(tls)}"
+def certificates(host: Host) -> Iterator[tuple[Site, Tls, str]]:
+    """Yield for each certificate that `host` should have its site, what that says of TLS, and a path.
 
-
-def _tls_sites(host: Host) -> Iterator[tuple[Site, Tls, str]]:
-    """Yield the TLS sites of `host`, what they say of TLS, and the path of the source's value."""
+    A site's second certificate comes as one more site, which has the second pair as its only one. The
+    path is that of the source's value in the inventory, such as `sites[0].tls.files`.
+    """
     for index, site in enumerate(host.sites):
         if site.tls is not None:
-            yield site, site.tls, value_path(index, site.tls)
+            value = f"sites[{index}].tls.{source_name(site.tls)}"
+            yield site, site.tls, value
+            for second, tls in _second(site, site.tls):
+                yield second, tls, f"{value}.rsa"
 
 
-def decide(host: Host, live: Mapping[str, bytes], now: datetime) -> tuple[Decision, ...]:
-    """Say for each TLS site whether the certificate on the host stays.
+def _second(site: Site, tls: Tls) -> Iterator[tuple[Site, Tls]]:
+    if tls.files and tls.files.rsa:
+        pair = CertificateFiles(certificate=tls.files.rsa.certificate, key=tls.files.rsa.key)
+        alone = tls.model_copy(update={"files": pair})
+        yield site.model_copy(update={"name": site.name + SECOND, "tls": alone}), alone
+
+
+def decide(
+    host: Host, live: Mapping[str, bytes], now: datetime, *, renew: bool = False
+) -> tuple[Decision, ...]:
+    """Say for each certificate of the sites whether the one on the host stays.
 
     Reads certificates on the controller, makes and changes nothing.
 
@@ -46,16 +61,17 @@ def decide(host: Host, live: Mapping[str, bytes], now: datetime) -> tuple[Decisi
         host: Its sites in inventory order give the order of the decisions.
         live: Site name to the chain in PEM that the host holds intact (`Observation.certificates`).
         now: Aware, UTC.
+        renew: Replace also what is good still, where we are who issues it.
 
     Raises:
         CertificateError: What the controller holds cannot be read.
     """
     decisions = []
-    for site, tls, value in _tls_sites(host):
+    for site, tls, value in certificates(host):
         with addressed(host, value):
-            decisions.append(
-                _decide(site, tls, folder=Path(host.directory), live=live.get(site.name), now=now)
-            )
+            made = _decide(site, tls, folder=Path(host.directory), live=live.get(site.name), now=now)
+        ours = source_name(tls) in _ISSUED_HERE
+        decisions.append(Decision(site.name, needed=True, reason=_ON_REQUEST) if renew and ours else made)
     return tuple(decisions)
 
 
@@ -76,7 +92,7 @@ def obtain(host: Host, decisions: Sequence[Decision], now: datetime) -> tuple[Ce
     """
     needed = {decision.name for decision in decisions if decision.needed}
     obtained = []
-    for site, tls, value in _tls_sites(host):
+    for site, tls, value in certificates(host):
         if site.name in needed:
             with addressed(host, value):
                 obtained.append(SOURCES[source_name(tls)].obtain(site, Path(host.directory), now=now))
@@ -84,7 +100,7 @@ def obtain(host: Host, decisions: Sequence[Decision], now: datetime) -> tuple[Ce
 
 
 def to_issue(
-    host: Host, live: Mapping[str, bytes], renewals: Mapping[str, str], *, now: datetime
+    host: Host, live: Mapping[str, bytes], renewals: Mapping[str, str], *, now: datetime, renew: bool = False
 ) -> tuple[acme.Issue, ...]:
     """Say which certificates the host must ask its CA for in this run, in the order of the sites; pure.
 
@@ -93,13 +109,15 @@ def to_issue(
         live: Site name to the chain in PEM that the host holds intact.
         renewals: Site name to the ACME directory that the host's own renewals ask (`Observation.renewals`).
         now: Aware, UTC.
+        renew: Ask also where what the host holds is good still.
     """
     asked = []
-    for site, tls, _ in _tls_sites(host):
+    for site, tls, _ in certificates(host):
         if tls.acme is None:
             continue
         held, source = live.get(site.name), renewals.get(site.name, "")
-        if why := acme.wanting(site, live=held, renewed_from=source, now=now):
+        why = acme.wanting(site, live=held, renewed_from=source, now=now)
+        if why := why or (_ON_REQUEST if renew else ""):
             asked.append(acme.Issue(site.name, site.server_names, tls.acme, why))
     return tuple(asked)
 
@@ -118,8 +136,11 @@ def trust(host: Host, site: Site, *, serving: Mapping[str, bytes]) -> bytes | No
     """
     if site.tls is None:
         return None
-    source = SOURCES[source_name(site.tls)]
-    return source.trust(site, Path(host.directory), serving=serving.get(site.name))
+    source, folder = SOURCES[source_name(site.tls)], Path(host.directory)
+    trusted = source.trust(site, folder, serving=serving.get(site.name))
+    # Which of two certificates a client gets is its own choice.
+    others = [files.trust(second, folder, serving=None) for second, _ in _second(site, site.tls)]
+    return b"".join(filter(None, (trusted, *others))) or None
 
 
 def ca_notice(host: Host) -> tuple[Path, ...]:

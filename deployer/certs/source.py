@@ -9,6 +9,9 @@ from deployer.bundle import Certificate
 from deployer.errors import CertificateError, Problem
 from deployer.model.site import Site
 
+SECOND = "+rsa"
+"""What the name of a site's second certificate ends with; no site's own name can have it."""
+
 
 class Findings(NamedTuple):
     """What a look at one site found.

@@ -21,6 +21,7 @@ def check(given: Mapping[str, Any]) -> Iterator[Complaint]:
     sites = list(_entries(given, ("sites",)))
     yield from _names_twice(sites)
     yield from _server_names_twice(sites)
+    yield from _policies_of_a_port(sites)
     for site in sites:
         yield from _paths_twice(site)
         for location in _entries(site[1], ("locations",), outer=site[0]):
@@ -52,6 +53,23 @@ def _server_names_twice(sites: list[Entry]) -> Iterator[Complaint]:
             owners = {seen.setdefault((name.lower(), port), keys) for port in _ports(site)}
             for owner in sorted(owners - {keys}, key=str):
                 yield Complaint(name_keys, f"{path_of(owner)} serves {name} already")
+
+
+def _policies_of_a_port(sites: list[Entry]) -> Iterator[Complaint]:
+    """The protocols of a port are those of its default server, whatever its other sites say."""
+    seen: dict[str, tuple[Keys, str]] = {}
+    for keys, site in sites:
+        tls = site.get("tls")
+        if not isinstance(tls, dict):
+            continue
+        port, policy = str(site.get("https_port", 443)), str(tls.get("policy", "intermediate"))
+        first, other = seen.setdefault(port, ((*keys, "tls"), policy))
+        if other != policy and {policy, other} <= {"modern", "intermediate"}:
+            yield Complaint(
+                (*keys, "tls", *(["policy"] if "policy" in tls else [])),
+                f"{path_of(first)} has the policy {other} on port {port}, this one {policy}",
+                "sites on one port have one policy; give one of them another https_port",
+            )
 
 
 def _ports(site: Mapping[str, Any]) -> set[str]:

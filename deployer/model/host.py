@@ -69,6 +69,20 @@ class HostVariables(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _one_policy_per_port(self) -> Self:
+        """Before 1.29.2 nginx takes the protocols of a port from its default server alone."""
+        first: dict[int, tuple[int, str]] = {}
+        for index, site in enumerate(self.sites):
+            if site.tls:
+                other, policy = first.setdefault(site.https_port, (index, site.tls.policy))
+                if policy != site.tls.policy:
+                    raise ValueError(
+                        f"port {site.https_port} is {policy} for sites[{other}]"
+                        f" and {site.tls.policy} for sites[{index}]"
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _upstreams_exist(self) -> Self:
         for i, site in enumerate(self.sites):
             for j, location in enumerate(site.locations):

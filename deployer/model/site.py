@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from deployer.model.location import Location
+from deployer.model.tls import Hsts, HstsSetting, Policy
 from deployer.model.values import (
     DirectoryUrl,
     Email,
@@ -25,14 +26,23 @@ LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 _SOURCES = ("files", "local_ca", "self_signed", "acme")
 
 
-class CertificateFiles(Frozen):
-    """A certificate that the operator has.
+class CertificatePair(Frozen):
+    """A certificate chain and its key.
 
     Each value is the path of a PEM file on the controller, relative to the inventory, or the PEM text itself.
     """
 
     certificate: Annotated[str, Field(description="The chain in PEM, leaf first: a path or the text.")]
     key: Annotated[Secret, Field(description="The private key in PEM: a path or the text.")]
+
+
+class CertificateFiles(CertificatePair):
+    """A certificate that the operator has, and perhaps a second one with an RSA key for old clients."""
+
+    rsa: Annotated[
+        CertificatePair | None,
+        Field(description="A certificate with an RSA key, beside one with an EC key, for old clients."),
+    ] = None
 
 
 class LocalCa(Frozen):
@@ -87,12 +97,31 @@ def _nothing_is_empty(value: object) -> object:
 
 
 class Tls(Frozen):
-    """Where a site's certificate comes from: exactly one source."""
+    """Where a site's certificate comes from: exactly one source. What else holds for its TLS."""
 
     files: CertificateFiles | None = None
     local_ca: Annotated[LocalCa | None, BeforeValidator(_nothing_is_empty)] = None
     self_signed: Annotated[SelfSigned | None, BeforeValidator(_nothing_is_empty)] = None
     acme: Acme | None = None
+    policy: Policy = "intermediate"
+    hsts: HstsSetting = False
+    client_ca: Annotated[
+        str | None,
+        Field(
+            description="CAs in PEM, a path or the text: only visitors with a certificate of theirs come in."
+        ),
+    ] = None
+
+    @property
+    def hsts_header(self) -> str:
+        """The value of Strict-Transport-Security, empty where the header is not sent."""
+        match self.hsts:
+            case Hsts():
+                return self.hsts.header
+            case str():
+                return Hsts(max_age=self.hsts).header
+            case _:
+                return ""
 
     @model_validator(mode="after")
     def _exactly_one_source(self) -> Self:
@@ -115,6 +144,9 @@ class Site(Frozen):
         True
     )
     http2: bool = True
+    http3: Annotated[
+        bool, Field(description="With TLS, HTTP/3 too; needs an nginx with it, and UDP let in.")
+    ] = False
     max_body_size: Size = "1m"
     headers: Annotated[
         dict[HeaderName, HeaderValue],
@@ -124,6 +156,18 @@ class Site(Frozen):
     ] = Field(default_factory=dict)
     raw: Annotated[str, Field(description="nginx directives, put into the server block as they are.")] = ""
     locations: Annotated[tuple[Location, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if self.http3 and self.tls is None:
+            raise ValueError("http3 needs tls: there is no HTTP/3 without")
+        if self.tls and self.tls.client_ca and not self.redirect_http:
+            raise ValueError(
+                "client_ca needs redirect_http: over plain HTTP nobody is asked for a certificate"
+            )
+        if self.tls and self.tls.hsts_header and "strict-transport-security" in map(str.lower, self.headers):
+            raise ValueError("Strict-Transport-Security is in headers and in tls.hsts; one of them is enough")
+        return self
 
     @model_validator(mode="after")
     def _no_path_twice(self) -> Self:

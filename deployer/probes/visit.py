@@ -8,7 +8,7 @@ from typing import assert_never
 
 from deployer.model.site import Site
 from deployer.outcome import ProbeResult, Verdict
-from deployer.probes import certificate, cors, websocket
+from deployer.probes import certificate, clients, cors, websocket
 from deployer.probes.answer import Answer
 from deployer.probes.failures import EXPECTED, explain
 from deployer.probes.http import fetch
@@ -122,6 +122,8 @@ class _Visit:
             return explain(error, self.timing.deadline)
 
     async def _asked(self, question: Question, way: Way) -> Answer:
+        if clients.asks_for_certificate(question):
+            return await clients.knock(question, way)
         match question.kind:
             case "certificate":
                 return await certificate.look(question, way, on_disk=self.on_disk(question.site))

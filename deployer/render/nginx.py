@@ -6,12 +6,13 @@ Templates reach all of it as `nginx`. Pure, and the only place that knows these 
 import hashlib
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from deployer.model.location import Location
-from deployer.model.site import Site
+from deployer.model.site import Site, Tls
+from deployer.model.tls import Policy
 from deployer.model.upstream import Balance, Upstream
 
 BlockForm = Literal["root", "exact", "below", "regex", "bare"]
@@ -21,11 +22,23 @@ _FOLDER_KINDS = ("php", "tomcat", "static")
 
 @dataclass(frozen=True)
 class Listener:
-    """One port of the host and what all sites on it agree on."""
+    """One port of the host and what all sites on it agree on.
+
+    Attributes:
+        port: Its number.
+        tls: Whether it is HTTPS.
+        http2: Whether nginx before 1.25.1 speaks HTTP/2 there.
+        http3: Whether a site has HTTP/3 there.
+        policy: Of all sites there.
+        asks_clients: Whether a site there asks visitors for a certificate.
+    """
 
     port: int
     tls: bool
-    http2: bool
+    http2: bool = False
+    http3: bool = False
+    policy: Policy = "intermediate"
+    asks_clients: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,20 +86,6 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Header:
-    """One response header; a `default` gives way to what the application says."""
-
-    name: str
-    value: str
-    default: bool = False
-
-    @property
-    def variable(self) -> str:
-        """The variable that holds a default's value, empty where the application has spoken."""
-        return "deployer_default_" + self.name.lower().replace("-", "_")
-
-
-@dataclass(frozen=True)
 class PathMapping:
     """A public path and what the backend calls it; both without the slash at the end."""
 
@@ -105,13 +104,24 @@ def listeners(sites: Sequence[Site]) -> tuple[Listener, ...]:
     HTTP/2 belongs to the port before nginx 1.25.1: there it is on where no site of the port objects.
     """
     plain = {site.http_port for site in sites}
-    tls = {site.https_port for site in sites if site.tls}
+    secure: dict[int, list[tuple[Site, Tls]]] = {}
+    for site in sites:
+        if site.tls:
+            secure.setdefault(site.https_port, []).append((site, site.tls))
     return (
-        *(Listener(port, tls=False, http2=False) for port in sorted(plain)),
-        *(
-            Listener(port, tls=True, http2=all(s.http2 for s in sites if s.tls and s.https_port == port))
-            for port in sorted(tls)
-        ),
+        *(Listener(port, tls=False) for port in sorted(plain)),
+        *(_secure_listener(port, there) for port, there in sorted(secure.items())),
+    )
+
+
+def _secure_listener(port: int, there: Sequence[tuple[Site, Tls]]) -> Listener:
+    return Listener(
+        port,
+        tls=True,
+        http2=all(site.http2 for site, _ in there),
+        http3=any(site.http3 for site, _ in there),
+        policy=there[0][1].policy,
+        asks_clients=any(tls.client_ca for _, tls in there),
     )
 
 
@@ -210,28 +220,3 @@ def mapping(location: Location) -> PathMapping | None:
         return PathMapping(location.path, theirs) if theirs != location.path else None
     public, backend_path = location.path.rstrip("/"), theirs.rstrip("/")
     return PathMapping(public, backend_path) if public != backend_path else None
-
-
-def headers(
-    defaults: Mapping[str, str], site: Site, *, location: Location | None = None
-) -> tuple[Header, ...]:
-    """Response headers of a location: defaults, then the site's, then its own; names compare without case."""
-    result = {name.lower(): Header(name, value, default=True) for name, value in defaults.items()}
-    for name, value in _spoken(site, location):
-        result[name.lower()] = Header(name, value)
-    return tuple(header for header in result.values() if header.value)
-
-
-def hidden(site: Site, location: Location) -> tuple[str, ...]:
-    """Headers of the backend that must not come through: the inventory decides over them.
-
-    A site's empty value takes away our default, a location's also what the backend says.
-    """
-    decided = [name for name, value in site.headers.items() if value]
-    return tuple({name.lower(): name for name in (*decided, *location.headers)}.values())
-
-
-def _spoken(site: Site, location: Location | None) -> Iterator[tuple[str, str]]:
-    yield from site.headers.items()
-    if location is not None:
-        yield from location.headers.items()

@@ -9,7 +9,7 @@ from deployer.errors import Place, Problem, TemplateError
 from deployer.facts import Facts
 from deployer.model.host import Host
 from deployer.model.role import Role
-from deployer.render import nginx
+from deployer.render import headers, nginx
 from deployer.render.templates import Context, RefusedByTemplateError, names_in, resolve
 
 _NGINX = SimpleNamespace(
@@ -17,8 +17,9 @@ _NGINX = SimpleNamespace(
     backend=nginx.backend,
     backends=nginx.backends,
     blocks=nginx.blocks,
-    headers=nginx.headers,
-    hidden=nginx.hidden,
+    headers=headers.headers,
+    hidden=headers.hidden,
+    hsts_variable=headers.hsts_variable,
     identity=nginx.identity,
     listeners=nginx.listeners,
     mapping=nginx.mapping,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from deployer.bundle import Bundle
@@ -57,9 +57,9 @@ def _moved(content: bytes, root: Path) -> bytes:
     return moved.replace(b"http {\n", b"http {\n" + temporary, 1)
 
 
-def write_certificate(folder: Path) -> None:
-    """A self-signed certificate that nobody checks."""
-    key = ec.generate_private_key(ec.SECP256R1())
+def write_certificate(folder: Path, *, rsa_bits: int = 0) -> None:
+    """A self-signed certificate that nobody checks, with an EC key unless RSA is wanted."""
+    key = rsa.generate_private_key(65537, rsa_bits) if rsa_bits else ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = datetime.now(UTC)
     certificate = (

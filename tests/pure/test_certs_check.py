@@ -15,6 +15,7 @@ from deployer.errors import CertificateError, Problem
 ROOT = make("Root", Wish(ca=True))
 INTERMEDIATE = make("Intermediate", Wish(ca=True, issuer=ROOT))
 LEAF = make("abc.com", Wish(names=("abc.com", "*.abc.com"), issuer=INTERMEDIATE))
+CHAIN = LEAF.pem + INTERMEDIATE.pem
 
 
 def problems(
@@ -39,12 +40,12 @@ def leaf(wish: Wish) -> Made:
 
 
 def test_a_chain_with_its_key_is_accepted(tmp_path: Path) -> None:
-    assert problems(tmp_path, LEAF.pem + INTERMEDIATE.pem, LEAF.key_pem, ("abc.com", "www.abc.com")) == ()
+    assert problems(tmp_path, CHAIN, LEAF.key_pem, ("abc.com", "www.abc.com")) == ()
 
 
 def test_paths_start_at_the_inventorys_folder(tmp_path: Path) -> None:
     (tmp_path / "tls").mkdir()
-    (tmp_path / "tls" / "abc.pem").write_text(LEAF.pem + INTERMEDIATE.pem)
+    (tmp_path / "tls" / "abc.pem").write_text(CHAIN)
     (tmp_path / "tls" / "abc.key").write_text(LEAF.key_pem)
 
     assert problems(tmp_path, "tls/abc.pem", "tls/abc.key") == ()
@@ -52,7 +53,7 @@ def test_paths_start_at_the_inventorys_folder(tmp_path: Path) -> None:
 
 def test_a_tilde_is_the_home_of_the_operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "abc.pem").write_text(LEAF.pem)
+    (tmp_path / "abc.pem").write_text(CHAIN)
     (tmp_path / "abc.key").write_text(LEAF.key_pem)
 
     assert problems(Path("/nowhere"), "~/abc.pem", "~/abc.key") == ()
@@ -69,7 +70,7 @@ def test_a_missing_certificate_file_is_named_at_its_line(tmp_path: Path) -> None
 def test_a_missing_key_file_is_not_named_for_it_might_be_a_key(tmp_path: Path) -> None:
     lost_first_line = LEAF.key_pem.splitlines()[1]
 
-    problem = only(problems(tmp_path, LEAF.pem, lost_first_line))
+    problem = only(problems(tmp_path, CHAIN, lost_first_line))
 
     assert str(problem.place) == "inventory.yaml:8:9"
     assert lost_first_line not in str(problem)
@@ -89,27 +90,27 @@ def test_what_is_no_certificate_is_said_to_be_none(tmp_path: Path, certificate: 
 
 
 def test_an_encrypted_key_is_said_to_be_encrypted(tmp_path: Path) -> None:
-    problem = only(problems(tmp_path, LEAF.pem, LEAF.encrypted_key_pem(b"passphrase")))
+    problem = only(problems(tmp_path, CHAIN, LEAF.encrypted_key_pem(b"passphrase")))
 
     assert "the key is encrypted" in problem.sentence
     assert "openssl pkey" in problem.suggestion
 
 
 def test_a_certificate_in_the_keys_place_is_noticed(tmp_path: Path) -> None:
-    assert only(problems(tmp_path, LEAF.pem, LEAF.pem)).sentence == "this is a certificate, not a private key"
+    assert only(problems(tmp_path, CHAIN, LEAF.pem)).sentence == "this is a certificate, not a private key"
 
 
 def test_an_ec_certificate_with_an_rsa_key_is_refused(tmp_path: Path) -> None:
     stranger = leaf(Wish(rsa_bits=2048))
 
-    problem = only(problems(tmp_path, LEAF.pem, stranger.key_pem))
+    problem = only(problems(tmp_path, CHAIN, stranger.key_pem))
 
     assert problem.sentence == "the key does not match the certificate (EC certificate, RSA key)"
     assert problem.path == "sites[0].tls.files.key"
 
 
 def test_a_key_of_the_same_kind_that_belongs_to_another_certificate_is_refused(tmp_path: Path) -> None:
-    problem = only(problems(tmp_path, LEAF.pem, leaf(Wish()).key_pem))
+    problem = only(problems(tmp_path, CHAIN, leaf(Wish()).key_pem))
 
     assert problem.sentence == "the key does not match the certificate (EC certificate, EC key)"
 
@@ -117,7 +118,7 @@ def test_a_key_of_the_same_kind_that_belongs_to_another_certificate_is_refused(t
 def test_names_that_the_certificate_does_not_cover_are_listed(tmp_path: Path) -> None:
     names = ("abc.com", "a.b.abc.com", "other.com")
 
-    problem = only(problems(tmp_path, LEAF.pem, LEAF.key_pem, names))
+    problem = only(problems(tmp_path, CHAIN, LEAF.key_pem, names))
 
     assert problem.sentence == (
         "the certificate does not cover a.b.abc.com, other.com; it covers abc.com, *.abc.com"
@@ -193,6 +194,93 @@ def test_an_unrelated_intermediate_is_refused_and_the_right_one_named(tmp_path: 
 
     assert problem.sentence == "Other CA in the chain did not issue abc.com"
     assert problem.suggestion == "put the certificate of Intermediate there"
+
+
+def test_a_missing_intermediate_is_refused_and_named(tmp_path: Path) -> None:
+    problem = only(problems(tmp_path, LEAF.pem, LEAF.key_pem))
+
+    assert problem.sentence == (
+        "the chain ends with abc.com: the intermediate Intermediate, which issued it, is missing"
+    )
+    assert problem.suggestion == "append the certificate of Intermediate, also where it is your own root"
+    assert problem.path == "sites[0].tls.files.certificate"
+
+
+def test_a_leaf_that_a_root_of_the_system_issued_needs_no_intermediate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = leaf(Wish(issuer=ROOT))
+    (tmp_path / "store.pem").write_text(make("Other", Wish(ca=True)).pem + ROOT.pem)
+
+    assert "is missing" in only(problems(tmp_path, made.pem, made.key_pem)).sentence
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "store.pem"))
+    assert problems(tmp_path, made.pem, made.key_pem) == ()
+
+
+def test_a_private_root_may_stand_at_the_end_or_be_left_out(tmp_path: Path) -> None:
+    made = leaf(Wish(issuer=ROOT))
+
+    assert problems(tmp_path, made.pem + ROOT.pem, made.key_pem) == ()
+    assert problems(tmp_path, CHAIN, LEAF.key_pem) == ()
+
+
+def two_pairs(folder: Path, first: Made, second: Made) -> list[str]:
+    """Return what is said of a site with two certificates."""
+    pairs = {
+        "certificate": first.pem,
+        "key": first.key_pem,
+        "rsa": {"certificate": second.pem, "key": second.key_pem},
+    }
+    try:
+        certs.check([host(folder, tls_site({"files": pairs}))], NOW)
+    except CertificateError as error:
+        return [f"{problem.path}: {problem.sentence}" for problem in error.problems]
+    return []
+
+
+def test_an_ec_and_an_rsa_certificate_stand_side_by_side(tmp_path: Path) -> None:
+    assert two_pairs(tmp_path, leaf(Wish()), leaf(Wish(rsa_bits=2048))) == []
+
+
+def test_two_certificates_of_one_kind_are_refused(tmp_path: Path) -> None:
+    assert two_pairs(tmp_path, leaf(Wish()), leaf(Wish())) == [
+        "sites[0].tls.files.rsa.certificate: the key is not RSA but EC"
+    ]
+    assert two_pairs(tmp_path, leaf(Wish(rsa_bits=2048)), leaf(Wish(rsa_bits=2048))) == [
+        "sites[0].tls.files.certificate: both certificates have an RSA key"
+    ]
+
+
+def test_the_second_certificate_is_judged_as_the_first_is(tmp_path: Path) -> None:
+    expired = leaf(Wish(rsa_bits=2048, begins=NOW - YEAR, ends=NOW - timedelta(days=2)))
+
+    assert two_pairs(tmp_path, leaf(Wish()), expired) == [
+        "sites[0].tls.files.rsa.certificate: the certificate of abc.com expired on 2026-11-20"
+    ]
+
+
+def of_clients(folder: Path, client_ca: str) -> list[str]:
+    """Return what is said of a site whose visitors need a certificate of `client_ca`."""
+    try:
+        certs.check([host(folder, tls_site({"self_signed": {}, "client_ca": client_ca}))], NOW)
+    except CertificateError as error:
+        return [f"{problem.path}: {problem.sentence}" for problem in error.problems]
+    return []
+
+
+def test_the_ca_of_visitors_is_judged_too(tmp_path: Path) -> None:
+    old = make("Old CA", Wish(ca=True, begins=NOW - YEAR, ends=NOW - timedelta(days=2)))
+
+    assert of_clients(tmp_path, ROOT.pem + INTERMEDIATE.pem) == []
+    (missing,) = of_clients(tmp_path, "nobody.pem")
+    assert missing.startswith(f"sites[0].tls.client_ca: cannot read the certificate {tmp_path}/nobody.pem: ")
+    assert of_clients(tmp_path, LEAF.pem) == ["sites[0].tls.client_ca: abc.com is not a CA"]
+    assert of_clients(tmp_path, old.pem) == [
+        "sites[0].tls.client_ca: the certificate of Old CA expired on 2026-11-20"
+    ]
+    assert of_clients(tmp_path, ROOT.pem + ROOT.key_pem) == [
+        "sites[0].tls.client_ca: a private key is in there; it would become readable on the host"
+    ]
 
 
 def test_an_issuer_that_is_no_ca_is_refused(tmp_path: Path) -> None:
@@ -278,7 +366,7 @@ def test_no_error_repeats_key_material(tmp_path: Path) -> None:
     damaged = LEAF.key_pem.replace("MIG", "MIX")
 
     for value in (damaged, secret, LEAF.key_pem.replace("BEGIN PRIVATE", "BEGIN")):
-        text = "\n".join(str(problem) for problem in problems(tmp_path, LEAF.pem, value))
+        text = "\n".join(str(problem) for problem in problems(tmp_path, CHAIN, value))
         assert text
         assert not any(line in text for line in LEAF.key_pem.splitlines()[1:-1])
 
