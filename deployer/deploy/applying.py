@@ -146,7 +146,9 @@ async def _carry_out(session: Session, prepared: _Prepared, options: Options) ->
 
 
 def _still_broken(probed: Probed) -> tuple[str, ...]:
-    failed = [result for result in probed.results if result.verdict == Verdict.FAILED]
+    failed = [
+        result for result in probed.results if result.verdict == Verdict.FAILED and not probed.excused(result)
+    ]
     return still_broken(failed, probed.regressions)
 
 

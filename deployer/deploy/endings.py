@@ -64,9 +64,8 @@ def outcome(
             state = State.REFUSED
         case _:
             message, state = _refusal(applied, serving), State.REFUSED
-    return Outcome(
-        host, state, phase, message=message, said=tuple(_explain(applied.said, bundle)), serving=serving
-    )
+    said = (*_explain(applied.said, bundle), *_unissued(applied))
+    return Outcome(host, state, phase, message=message, said=said, serving=serving)
 
 
 def _incomplete(host: str, applied: Applied, target: str) -> Outcome:
@@ -77,10 +76,15 @@ def _incomplete(host: str, applied: Applied, target: str) -> Outcome:
         Phase.RELOAD,
         message=f"release {target} serves, but no certificate could be issued for {names}; "
         "what the host has stays",
-        said=tuple(
-            f"{name}: {words}" for name, said in applied.unissued.items() for words in words_of_the_ca(said)
-        ),
+        said=_unissued(applied),
         serving=target,
+    )
+
+
+def _unissued(applied: Applied) -> tuple[str, ...]:
+    """What each CA said that did not issue."""
+    return tuple(
+        f"{name}: {words}" for name, said in applied.unissued.items() for words in words_of_the_ca(said)
     )
 
 

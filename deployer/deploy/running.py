@@ -59,11 +59,18 @@ class Probed:
         results: All answers; empty where it never came so far.
         regressions: Those that make the host go back.
         issued: Site name to the chain in PEM that its CA has just issued.
+        unissued: Sites whose CA did not issue: their old certificate may lack a name, which is told
+            by itself and no reason to go back.
     """
 
     results: tuple[ProbeResult, ...] = ()
     regressions: tuple[ProbeResult, ...] = field(default=())
     issued: dict[str, bytes] = field(default_factory=dict)
+    unissued: set[str] = field(default_factory=set)
+
+    def excused(self, result: ProbeResult) -> bool:
+        """Tell whether this failure is what the CA did not issue."""
+        return result.kind == "certificate" and result.site in self.unissued
 
 
 _EXPECTED: Mapping[str, bool | set[str]] = {
@@ -108,7 +115,8 @@ async def carry_out(session: Session, work: Work) -> tuple[Applied, Probed]:
 
     async def decide() -> str:
         probed.results = await _ask_patiently(session, work, was_broken, issued=probed.issued)
-        probed.regressions = probes.regressions(before, probed.results)
+        worse = probes.regressions(before, probed.results)
+        probed.regressions = tuple(result for result in worse if not probed.excused(result))
         return broken(probed.regressions)
 
     def on_event(event: Event) -> None:
@@ -118,6 +126,8 @@ async def carry_out(session: Session, work: Work) -> tuple[Applied, Probed]:
             session.enter(Phase.RELOAD, f"waiting for the certificate of {event[0]} from {event[1]}")
         elif event.kind == "issued":
             probed.issued[event[0]] = base64.b64decode(event[1])
+        elif event.kind == "unissued":
+            probed.unissued.add(event[0])
         elif event.kind == "reverting":
             session.enter(Phase.PROBE, f"going back: {event[0]}")
 
