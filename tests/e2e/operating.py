@@ -116,7 +116,7 @@ class Desk:
 
     def end(self, running: "subprocess.Popen[str]", *, expect_exit: int | None = 0) -> Typed:
         """Wait for a command's end."""
-        stdout, stderr = running.communicate(timeout=120)
+        stdout, stderr = running.communicate(timeout=300)
         ended = Typed(running.returncode, stdout, stderr)
         if expect_exit is not None:
             assert ended.exit_code == expect_exit, f"exit {ended.exit_code}\n{stdout}\n{stderr}"
@@ -216,9 +216,9 @@ class OwnHost:
 
 
 @contextlib.contextmanager
-def own_host(lab: Lab, folder: Path) -> Iterator[OwnHost]:
-    """Start a host with the options of the lab's edge3; remove it afterwards."""
-    member = lab.status.member("edge3")
+def own_host(lab: Lab, folder: Path, *, like: str = "edge3") -> Iterator[OwnHost]:
+    """Start a host with the options of one of the lab's edges; remove it afterwards."""
+    member = lab.status.member(like)
     assert member is not None
     client = docker.from_env()
     container = _like(client.containers.get(member.container), client)
@@ -226,6 +226,7 @@ def own_host(lab: Lab, folder: Path) -> Iterator[OwnHost]:
         machine = testinfra.get_host(f"docker://{container.name}")
         wait_for(
             lambda: machine.run("systemctl is-system-running").stdout.strip() in ("running", "degraded"),
+            seconds=120,
             sentence="systemd has not booted",
         )
         container.reload()
