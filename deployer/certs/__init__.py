@@ -6,9 +6,25 @@ more module with the four functions of `deployer.certs.source.Source` and its li
 """
 
 from deployer.certs.acme import Issue
+from deployer.certs.authorities import rotate_all, sealed, unseal
 from deployer.certs.checks import check
 from deployer.certs.served import describe
-from deployer.certs.sites import ca_notice, decide, obtain, to_issue, trust
-from deployer.certs.source import Decision
+from deployer.certs.sites import ca_notice, certificates, decide, obtain, to_issue, trust
+from deployer.certs.source import SECOND, Decision
 
-__all__ = ["Decision", "Issue", "ca_notice", "check", "decide", "describe", "obtain", "to_issue", "trust"]
+__all__ = [
+    "SECOND",
+    "Decision",
+    "Issue",
+    "ca_notice",
+    "certificates",
+    "check",
+    "decide",
+    "describe",
+    "obtain",
+    "rotate_all",
+    "sealed",
+    "to_issue",
+    "trust",
+    "unseal",
+]

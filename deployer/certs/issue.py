@@ -1,7 +1,8 @@
 """Issuing certificates: a CA, leaves under it, and leaves that sign themselves (RFC 5280)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -25,35 +26,71 @@ _LONGEST_COMMON_NAME = 64
 
 @dataclass(frozen=True)
 class Authority:
-    """A CA: its certificate, and the key that signs."""
+    """A CA: its certificate, the key that signs, and how the CA before vouches for it, if there was one."""
 
     certificate: x509.Certificate
     key: CertificateIssuerPrivateKeyTypes
+    cross: x509.Certificate | None = None
 
 
-def new_authority(now: datetime) -> Authority:
-    """Make a CA for ten years that may issue leaves only.
+def new_authority(now: datetime, *, name: x509.Name | None = None) -> Authority:
+    """Make a CA for ten years that may issue leaves, and vouch for the CA that takes over from it.
 
-    Its name ends with the first digits of its key identifier: a browser that trusts two CAs of ours
-    must not mistake one for the other.
+    Its name ends with the first digits of its key identifier, unless `name` is said: a browser that
+    trusts two CAs of ours must not mistake one for the other.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    name = _name(f"deployer local CA {identifier.digest.hex()[:8]}")
+    called = name or _name(f"deployer local CA {identifier.digest.hex()[:8]}")
+    lifetime = (now - _CLOCK_SKEW, now + CA_LIFETIME)
+    builder = _authority(key, called, lifetime=lifetime, path_length=1).issuer_name(called)
+    return Authority(builder.sign(key, hashes.SHA256()), key)
+
+
+def successor(old: Authority, now: datetime) -> Authority:
+    """Make the CA that takes over from `old`.
+
+    A CA that may not have another below it (path length 0) still vouches for itself under another key: RFC
+    5280, 4.2.1.9 does not count certificates whose subject is their issuer. Then the name stays.
+    """
+    found = (extension.value for extension in old.certificate.extensions)
+    lowest = any(isinstance(value, x509.BasicConstraints) and value.path_length == 0 for value in found)
+    return new_authority(now, name=old.certificate.subject if lowest else None)
+
+
+def cross_sign(new: Authority, old: Authority, now: datetime) -> x509.Certificate:
+    """Let `old` vouch for the key and the name of `new`, as long as both last."""
+    key, subject = cast(ec.EllipticCurvePublicKey, new.key.public_key()), new.certificate.subject
+    ends = min(old.certificate.not_valid_after_utc, new.certificate.not_valid_after_utc)
     builder = (
-        _builder(key.public_key(), begins=now - _CLOCK_SKEW, ends=now + CA_LIFETIME)
+        _authority(key, subject, lifetime=(now - _CLOCK_SKEW, ends), path_length=0)
+        .issuer_name(old.certificate.subject)
+        .add_extension(_authority_identifier(old.certificate), critical=False)
+    )
+    return builder.sign(old.key, _digest(old.key))
+
+
+def _authority(
+    key: ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey,
+    name: x509.Name,
+    *,
+    lifetime: tuple[datetime, datetime],
+    path_length: int,
+) -> x509.CertificateBuilder:
+    public = key if isinstance(key, ec.EllipticCurvePublicKey) else key.public_key()
+    return (
+        _builder(public, begins=lifetime[0], ends=lifetime[1])
         .subject_name(name)
-        .issuer_name(name)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
         .add_extension(_key_usage(signs_certificates=True), critical=True)
     )
-    return Authority(builder.sign(key, hashes.SHA256()), key)
 
 
 def issue(site: Site, authority: Authority, *, now: datetime) -> Certificate:
     """Issue a certificate for `site` under `authority`, 90 days at most, never longer than the CA's.
 
-    The chain is the leaf alone: who trusts the CA has its certificate.
+    The chain is the leaf alone: who trusts the CA has its certificate. After a rotation the former CA's
+    word for this one follows, for those who trust the former.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     begins = now - _CLOCK_SKEW
@@ -63,7 +100,11 @@ def issue(site: Site, authority: Authority, *, now: datetime) -> Certificate:
         .issuer_name(authority.certificate.subject)
         .add_extension(_authority_identifier(authority.certificate), critical=False)
     )
-    return _certificate(site, builder.sign(authority.key, _digest(authority.key)), key=key)
+    certificate = _certificate(site, builder.sign(authority.key, _digest(authority.key)), key=key)
+    cross = authority.cross
+    if cross is None or cross.not_valid_after_utc <= now:
+        return certificate
+    return replace(certificate, fullchain=certificate.fullchain + chain_pem((cross,)))
 
 
 def issue_self_signed(site: Site, now: datetime, *, organization: str = "") -> Certificate:

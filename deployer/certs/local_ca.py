@@ -4,9 +4,11 @@ import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from cryptography import x509
+
 from deployer.bundle import Certificate
 from deployer.certs import ca_folder
-from deployer.certs.issue import Authority, issue
+from deployer.certs.issue import issue
 from deployer.certs.judge import days_left, issued_by
 from deployer.certs.own import live_leaf, worn
 from deployer.certs.pem import chain_pem
@@ -18,14 +20,19 @@ _CA_SOON = timedelta(days=90)
 
 
 def check(site: Site, folder: Path, *, now: datetime) -> Findings:
-    """Judge the CA, where there is one already; see `Source.check`."""
-    authority = ca_folder.load(_directory(site, folder))
-    if authority is None:
+    """Judge the CA, where there is one already; see `Source.check`.
+
+    A key whose passphrase nobody has told yet is not looked into: nothing may have to be issued.
+    """
+    directory = ca_directory(site, folder)
+    certificate = ca_folder.certificate(directory)
+    if certificate is None:
         return Findings()
-    certificate = authority.certificate
     where = certificate_path(site, folder)
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-        return Findings((_ended(where, authority, path="directory"),))
+        return Findings((_ended(where, certificate, path="directory"),))
+    if not ca_folder.wants_passphrase(directory):
+        ca_folder.load(directory)
     if certificate.not_valid_after_utc <= now + _CA_SOON:
         return Findings(warnings=(f"the local CA {where} ends in {days_left(certificate, now)}",))
     return Findings(warnings=_exposed(where.with_name(ca_folder.KEY)))
@@ -37,8 +44,8 @@ def _exposed(key: Path) -> tuple[str, ...]:
     return ()
 
 
-def _ended(where: Path, authority: Authority, *, path: str) -> Problem:
-    begins, ends = authority.certificate.not_valid_before_utc, authority.certificate.not_valid_after_utc
+def _ended(where: Path, certificate: x509.Certificate, *, path: str) -> Problem:
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     return Problem(
         f"the local CA {where} is valid from {begins.date()} to {ends.date()} only",
         path=path,
@@ -51,32 +58,32 @@ def outdated(site: Site, folder: Path, *, live: bytes, now: datetime) -> str:
     leaf = live_leaf(live)
     if leaf is None:
         return "what is there is not a certificate"
-    authority = ca_folder.load(_directory(site, folder))
-    if authority is None or not issued_by(leaf, authority.certificate):
+    certificate = ca_folder.certificate(ca_directory(site, folder))
+    if certificate is None or not issued_by(leaf, certificate):
         return "issued by another CA"
     return worn(leaf, site, now=now)
 
 
 def obtain(site: Site, folder: Path, *, now: datetime) -> Certificate:
     """Issue a certificate, and make the CA first where there is none; see `Source.obtain`."""
-    authority = ca_folder.load_or_make(_directory(site, folder), now)
+    authority = ca_folder.load_or_make(ca_directory(site, folder), now)
     if now >= authority.certificate.not_valid_after_utc:
-        raise refusal(_ended(certificate_path(site, folder), authority, path="").sentence)
+        raise refusal(_ended(certificate_path(site, folder), authority.certificate, path="").sentence)
     return issue(site, authority, now=now)
 
 
 def trust(site: Site, folder: Path, *, serving: bytes | None) -> bytes | None:
-    """Trust the CA; see `Source.trust`."""
-    authority = ca_folder.load(_directory(site, folder))
-    return chain_pem((authority.certificate,)) if authority else None
+    """Trust the CA, and the one before it after a rotation; see `Source.trust`."""
+    return chain_pem(ca_folder.trusted(ca_directory(site, folder))) or None
 
 
 def certificate_path(site: Site, folder: Path) -> Path:
     """Return where the CA's certificate is, or will be; absolute."""
-    return _directory(site, folder) / ca_folder.CERTIFICATE
+    return ca_directory(site, folder) / ca_folder.CERTIFICATE
 
 
-def _directory(site: Site, folder: Path) -> Path:
+def ca_directory(site: Site, folder: Path) -> Path:
+    """Return the folder of the CA of `site`; absolute."""
     if site.tls is None or site.tls.local_ca is None:
         raise ValueError(f"site {site.name} has no local CA")
     said = site.tls.local_ca.directory

@@ -6,6 +6,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
@@ -113,6 +114,31 @@ def parse_key(pem: bytes) -> PrivateKeyTypes:
         raise _not_a_key(pem) from None
 
 
+def is_encrypted(pem: bytes) -> bool:
+    """Tell whether a private key in PEM is behind a passphrase, in either of its forms."""
+    return b"BEGIN ENCRYPTED PRIVATE KEY" in pem or b"Proc-Type: 4,ENCRYPTED" in pem
+
+
+def parse_protected_key(pem: bytes, passphrase: Secret | None) -> PrivateKeyTypes:
+    """Parse a private key in PEM that may be behind `passphrase`.
+
+    Raises:
+        CertificateError: The passphrase is missing or wrong, or it is no key; never repeats any of it.
+    """
+    if not is_encrypted(pem):
+        return parse_key(pem)
+    if passphrase is None:
+        raise refusal(
+            "the key is behind a passphrase",
+            path="key",
+            suggestion="set DEPLOYER_CA_PASSPHRASE, or run on a terminal, where it is asked for",
+        )
+    try:
+        return load_pem_private_key(pem, password=passphrase.reveal().encode())
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise refusal("the passphrase does not open the key", path="key") from None
+
+
 def _not_a_key(pem: bytes) -> CertificateError:
     if b"-----BEGIN CERTIFICATE-----" in pem:
         return refusal(
@@ -126,9 +152,10 @@ def chain_pem(chain: Chain) -> bytes:
     return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain)
 
 
-def key_pem(key: PrivateKeyTypes) -> bytes:
-    """Write a private key as unencrypted PKCS #8."""
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+def key_pem(key: PrivateKeyTypes, passphrase: Secret | None = None) -> bytes:
+    """Write a private key as PKCS #8, behind `passphrase` if there is one."""
+    protection = BestAvailableEncryption(passphrase.reveal().encode()) if passphrase else NoEncryption()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection)
 
 
 def same_key(one: PublicKeyTypes, other: PublicKeyTypes) -> bool:

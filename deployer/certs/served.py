@@ -4,6 +4,7 @@ from datetime import datetime
 
 from cryptography import x509
 
+from deployer.certs.acme import is_bootstrap
 from deployer.certs.judge import issued_by
 from deployer.certs.names import certified_names, common_name, uncovered
 from deployer.certs.own import live_leaf, worn
@@ -84,7 +85,7 @@ def _wrong(
         return "somebody changed the files on the host: the next apply replaces them"
     if stored.key not in _KEYS_OWN:
         return f"the private key on the host is {stored.key or 'gone'}, not 600 root root"
-    if _provider(site) == "acme" and issued_by(served, served):
+    if is_bootstrap(served):
         return "a bootstrap certificate: the CA has not issued one yet"
     return ""
 

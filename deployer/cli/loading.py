@@ -82,6 +82,22 @@ def certificates_to_trust(hosts: "Sequence[Host]") -> tuple[str, ...]:
     return tuple(dict.fromkeys(os.path.normpath(path) for host in hosts for path in certs.ca_notice(host)))
 
 
+def unseal_authorities(hosts: "Sequence[Host]") -> None:
+    """Ask on a terminal for the passphrases of local CAs, each once, before any host is contacted.
+
+    Without a terminal nothing is asked: it is an error only where something has to be issued.
+
+    Raises:
+        CertificateError: A passphrase is wrong.
+    """
+    from deployer import certs
+    from deployer.secret import Secret
+
+    for key in certs.sealed(hosts):
+        if sys.stdin.isatty():
+            certs.unseal(key, Secret(getpass.getpass(f"passphrase of {key}: ")))
+
+
 def ask_password() -> str:
     """Ask for sudo's password on the terminal; where there is none, read a line of standard input."""
     if sys.stdin.isatty():

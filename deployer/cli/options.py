@@ -104,6 +104,17 @@ class Certs(Walking):
             help="Exit with 3 if a certificate ends within N days, or something is wrong with one.",
         ),
     ] = None
+    renew: Annotated[
+        bool,
+        typer.Option("--renew", help="Replace those that we or an ACME CA issue, and prove the new ones."),
+    ] = False
+    rotate_ca: Annotated[
+        bool,
+        typer.Option(
+            "--rotate-ca",
+            help="Make a new local CA, vouched for by the one before, and replace what that one issued.",
+        ),
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)

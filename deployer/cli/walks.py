@@ -11,7 +11,7 @@ from rich.console import RenderableType
 
 from deployer.cli.answer import Answer
 from deployer.cli.command import takes
-from deployer.cli.loading import certificates_to_trust, check_certificates, select
+from deployer.cli.loading import certificates_to_trust, check_certificates, select, unseal_authorities
 from deployer.cli.options import Apply, Plan, Rollback, Walking
 from deployer.cli.origin import revision, who
 from deployer.errors import UsageError
@@ -119,6 +119,8 @@ def _apply(command: str, options: Walking, *, check: bool, diff: bool) -> _Run:
     from deployer import deploy  # late: starts fast
 
     hosts = select(options)
+    if not check:
+        unseal_authorities(hosts)
     warnings = check_certificates(hosts)
     wanted = deploy.Options(check=check, diff=diff, who=who(), revision=revision(options.inventory.parent))
     outcomes = walk(command, hosts, options, lambda host, watch: deploy.apply(host, wanted, watch))

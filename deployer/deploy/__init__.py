@@ -3,17 +3,20 @@
 from deployer.deploy.applying import Options, apply
 from deployer.deploy.certificates import certificates
 from deployer.deploy.looking import history, verify
+from deployer.deploy.renewing import RenewOptions, renew
 from deployer.deploy.rolling_back import RollbackOptions, rollback
 from deployer.deploy.session import Reach, Watch
 
 __all__ = [
     "Options",
     "Reach",
+    "RenewOptions",
     "RollbackOptions",
     "Watch",
     "apply",
     "certificates",
     "history",
+    "renew",
     "rollback",
     "verify",
 ]

@@ -25,14 +25,15 @@ async def served(session: Session, seen: Observation) -> tuple[ServedCertificate
     """Ask every TLS site for its certificate, through the one connection; `stored` must have been asked."""
     session.enter(Phase.PROBE)
     found = []
-    for site in session.host.sites:
-        if site.tls is None:
-            continue
-        leaf = await probes.leaf_served(site, await session.transport.forward(site.https_port))
+    for site, tls, _ in certs.certificates(session.host):
+        second = site.name.endswith(certs.SECOND)
+        leaf = probes.Leaf()
+        # Nobody can ask for the RSA one where TLS 1.3 is all that is spoken.
+        if not (second and tls.policy == "modern"):
+            address = await session.transport.forward(site.https_port)
+            leaf = await probes.leaf_served(site, address, only_rsa=second)
         stored = seen.stored.get(site.name)
-        found.append(
-            certs.describe(site, stored, wire=leaf.der, failure=leaf.failure, now=session.now),
-        )
+        found.append(certs.describe(site, stored, wire=leaf.der, failure=leaf.failure, now=session.now))
     return tuple(found)
 
 

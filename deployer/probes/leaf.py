@@ -20,18 +20,19 @@ class Leaf(NamedTuple):
     failure: str = ""
 
 
-async def leaf_served(site: Site, address: Address) -> Leaf:
+async def leaf_served(site: Site, address: Address, *, only_rsa: bool = False) -> Leaf:
     """Shake hands by the site's first name and take what is shown: an expired one is found here, too.
 
     Args:
         site: With TLS.
         address: Leads to the site's HTTPS port.
+        only_rsa: As a client that knows no elliptic curves in certificates, over TLS 1.2.
     """
     try:
         async with asyncio.timeout(_DEADLINE):
             _, writer = await asyncio.open_connection(
                 *address,
-                ssl=_believing_anything(),
+                ssl=_believing_anything(only_rsa=only_rsa),
                 server_hostname=concrete(visited_name(site)),
                 ssl_shutdown_timeout=1,
             )
@@ -45,9 +46,12 @@ async def leaf_served(site: Site, address: Address) -> Leaf:
             await writer.wait_closed()
 
 
-def _believing_anything() -> ssl.SSLContext:
+def _believing_anything(*, only_rsa: bool) -> ssl.SSLContext:
     """Trust is judged elsewhere: here every certificate is wanted, the bad ones above all."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    if only_rsa:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("aRSA")
     return context

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from deployer.outcome import Outcome
 from deployer.report.text import failures, table_of, warnings_of
-from deployer.report.words import count, visible
+from deployer.report.words import count, host_line, visible
 from deployer.standing import ServedCertificate
 
 _SOON = 14
@@ -54,3 +54,10 @@ def alarming(outcomes: Sequence[Outcome], *, max_days: int) -> bool:
         for outcome in outcomes
         for each in outcome.certificates
     )
+
+
+def renewed(outcomes: Sequence[Outcome]) -> list[RenderableType]:
+    """Show a line per host, then the table of what is served now."""
+    width = max((len(outcome.host) for outcome in outcomes), default=0)
+    lines = [host_line(outcome, width=width) for outcome in outcomes]
+    return [*lines, "", *certified(outcomes)]

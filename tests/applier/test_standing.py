@@ -102,3 +102,22 @@ def test_a_worker_that_only_finishes_its_connections_is_draining(machine: Machin
 
         (draining,) = [worker for worker in told(machine, connections=1) if worker.draining]
     assert (draining.pid, draining.connections) == (before.pid, 1)
+
+
+def test_a_damaged_pair_on_the_host_is_no_obstacle_to_a_new_one(
+    machine: Machine, certificate: Certificate
+) -> None:
+    pair = f"ssl_certificate {machine.root}/etc/deployer/certs/abc/fullchain.pem;"
+    pair += f"ssl_certificate_key {machine.root}/etc/deployer/certs/abc/privkey.pem;"
+    bundle = machine.bundle(f"listen unix:{machine.root}/run/tls.sock ssl; {pair}")
+    machine.apply(bundle, certificates=(certificate,))
+    damaged = machine.path("/etc/deployer/certs/abc/fullchain.pem")
+    damaged.write_text("garbage")
+
+    refused, _ = machine.apply(machine.bundle("proxy_pas x;"), certificates=(certificate,))
+    assert (refused.ending, damaged.read_text()) == ("refused", "garbage")
+
+    applied, _ = machine.apply(bundle, certificates=(certificate,))
+
+    assert applied.ending == "ok"
+    assert machine.observe("stored").stored["abc"].intact

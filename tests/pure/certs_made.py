@@ -47,6 +47,7 @@ class Wish:
     names: tuple[str, ...] = ()
     issuer: Made | None = None
     ca: bool = False
+    path_length: int | None = None
     begins: datetime = NOW - timedelta(days=1)
     ends: datetime = NOW + YEAR
     rsa_bits: int = 0
@@ -70,8 +71,11 @@ def make(name: str, wish: Wish = Wish()) -> Made:
         .serial_number(x509.random_serial_number())
         .not_valid_before(wish.begins)
         .not_valid_after(wish.ends)
-        .add_extension(x509.BasicConstraints(ca=wish.ca, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=wish.ca, path_length=wish.path_length), critical=True)
     )
+    if wish.ca:
+        identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        builder = builder.add_extension(identifier, critical=False)
     if wish.names:
         names = x509.SubjectAlternativeName([x509.DNSName(each) for each in wish.names])
         builder = builder.add_extension(names, critical=False)

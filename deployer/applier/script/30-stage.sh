@@ -172,17 +172,22 @@ store_certificates() {
     rm -rf "$NEW/certs"
 }
 
-# A name that no certificate had yet goes live at once: nothing that serves refers to it.
+# A name that no certificate had yet goes live at once: nothing that serves refers to it. So does one whose pair
+# was damaged: nginx serves from its memory, and with what is on disk it would refuse everything.
 link_new_certificates() {
     NEW_CERTS=''
     for name in $CERTS; do
-        [ -e "$D/certs/$name" ] && continue
-        ln -sfn ".store/$name-$RUN" "$D/certs/$name" && NEW_CERTS="$NEW_CERTS $name"
+        (cd "$D/certs/$name" && sha256sum -c --status sums) 2>/dev/null && continue
+        NEW_CERTS="$NEW_CERTS $name=$(readlink "$D/certs/$name" 2>/dev/null)"
+        link_over "$D/certs/$name" ".store/$name-$RUN"
     done
 }
 
 drop_new_certificates() {
-    for name in ${NEW_CERTS:-}; do rm -f "$D/certs/$name"; done
+    for pair in ${NEW_CERTS:-}; do
+        rm -f "$D/certs/${pair%%=*}"
+        [ -z "${pair#*=}" ] || ln -s "${pair#*=}" "$D/certs/${pair%%=*}"
+    done
     for name in ${CERTS:-}; do rm -rf "$D/certs/.store/$name-$RUN"; done
 }
 
