@@ -21,6 +21,7 @@ from deployer.transport.local import LocalTransport
 
 DIRECTORY = "https://ca.test/dir"
 HOOK = "/etc/letsencrypt/deployer-deploy"
+SITES = "/etc/letsencrypt/deployer-sites"
 SITE = Site.model_validate(
     {"name": "abc", "server_names": "abc.test", "locations": [{"path": "/", "redirect": {"to": "/a"}}]}
 )
@@ -63,7 +64,8 @@ class Tls:
             f"ssl_certificate_key {live}/privkey.pem; return 200 one;"
         )
         hook = Path(__file__).parents[2] / "roles/nginx/files/deployer-deploy"
-        return replace(plain, files={**plain.files, HOOK: File(hook.read_bytes(), mode=0o755)})
+        new = {HOOK: File(hook.read_bytes(), mode=0o755), SITES: File(b"abc\n")}
+        return replace(plain, files={**plain.files, **new})
 
     def give(self, certificate: Certificate, *, key: Certificate | None = None) -> None:
         """Let the CA issue this; with the key of another one, if that is asked for."""
@@ -212,15 +214,16 @@ def test_a_renewal_waits_for_an_apply(tls: Tls) -> None:
     assert tls.link != before
 
 
-def test_the_hook_leaves_certificates_of_others_alone(tls: Tls) -> None:
+@pytest.mark.parametrize("name", ["theirs", "deployer-def", "deployer-ab"])
+def test_the_hook_leaves_alone_what_is_no_acme_site_of_ours(tls: Tls, name: str) -> None:
     tls.apply()
     before = tls.link
     hook = str(tls.machine.path(HOOK))
-    theirs = "RENEWED_LINEAGE=/etc/letsencrypt/live/theirs"
+    theirs = f"RENEWED_LINEAGE=/etc/letsencrypt/live/{name}"
 
     ended = asyncio.run(
         LocalTransport().run(("env", f"DEPLOYER_ROOT={tls.machine.root}", theirs, "dash", hook))
     )
 
     assert ended.exit_code == 0
-    assert tls.link == before
+    assert (tls.link, tls.stored) == (before, {before})

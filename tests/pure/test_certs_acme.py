@@ -208,6 +208,7 @@ def test_a_host_with_acme_gets_certbot_its_hook_and_its_timer(tmp_path: Path) ->
 
     assert bundle.packages == ("nginx", "certbot")
     assert bundle.files[HOOK].mode == 0o755
+    assert bundle.files["/etc/letsencrypt/deployer-sites"].content == b"abc\n"
     assert [service.name for service in bundle.services] == ["nginx", "certbot.timer"]
     assert DROP_IN not in bundle.files
     assert without.packages == ("nginx",)
