@@ -11,12 +11,13 @@ import typer
 from deployer.cli.answer import Answer
 from deployer.cli.command import takes
 from deployer.cli.loading import certificates_to_trust, check_certificates, select, unseal_authorities
-from deployer.cli.options import Certs
+from deployer.cli.options import Certs, Walking
 from deployer.cli.origin import who
 from deployer.cli.walks import answer_of, walk, with_exit_code
 from deployer.errors import UsageError
 from deployer.outcome import Outcome
 from deployer.report import certificates
+from deployer.report.standing import standing
 
 if TYPE_CHECKING:
     from deployer.model.host import Host
@@ -27,6 +28,7 @@ SOMETHING_ENDS = 3
 def register(app: typer.Typer) -> None:
     """Give `app` the commands of this module."""
     takes(app, "certs", Certs)(certs)
+    takes(app, "status", Walking)(status)
 
 
 def certs(options: Certs) -> Answer:
@@ -40,6 +42,13 @@ def certs(options: Certs) -> Answer:
         answer = answer_of("certs", outcomes, certificates.certified)
     alarm = options.max_days is not None and certificates.alarming(outcomes, max_days=options.max_days)
     return with_exit_code(answer, SOMETHING_ENDS) if alarm and answer.exit_code == 0 else answer
+
+
+def status(options: Walking) -> Answer:
+    """Show how hosts stand: release, drift, certificates, workers and their connections."""
+    from deployer import deploy  # late: starts fast
+
+    return answer_of("status", walk("status", select(options), options, deploy.status), standing)
 
 
 def _renewed(options: Certs) -> tuple[Answer, Sequence[Outcome]]:

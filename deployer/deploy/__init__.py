@@ -6,6 +6,7 @@ from deployer.deploy.looking import history, verify
 from deployer.deploy.renewing import RenewOptions, renew
 from deployer.deploy.rolling_back import RollbackOptions, rollback
 from deployer.deploy.session import Reach, Watch
+from deployer.deploy.status import status
 
 __all__ = [
     "Options",
@@ -18,5 +19,6 @@ __all__ = [
     "history",
     "renew",
     "rollback",
+    "status",
     "verify",
 ]

@@ -39,7 +39,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class Prepared:
     """A plan with all that it was made of."""
 
     seen: Observation
@@ -61,27 +61,33 @@ async def apply(host: Host, options: Options, watch: Watch) -> Outcome:
         CertificateError: A certificate cannot be had.
     """
     async with opened(host, watch, options.reach) as session:
-        prepared = await _prepare(session, options)
+        prepared = await prepare(session, options)
         if not prepared.changes or options.check:
             return _planned(session, prepared)
         ended = await _carry_out(session, prepared, options)
         if ended is None:
             # The package brought another nginx than expected: plan again, for that one.
-            prepared = await _prepare(session, options)
+            prepared = await prepare(session, options)
             ended = await _carry_out(session, prepared, options)
         return ended or _stale(host, prepared)
 
 
-async def _prepare(session: Session, options: Options) -> _Prepared:
-    """Observe, render and plan; asks a second time only for what the current release does not know."""
+async def prepare(session: Session, options: Options, *, also: tuple[str, ...] = ()) -> Prepared:
+    """Observe, render and plan; asks a second time only for what the current release does not know.
+
+    Args:
+        session: An open connection.
+        options: `diff` makes a further round trip for the texts.
+        also: Questions beyond those of the plan.
+    """
     host = session.host
-    seen = await session.observe()
+    seen = await session.observe(*also)
     session.enter(Phase.RENDER)
     bundle = render_bundle(host, [load_role(name, search_path(host)) for name in host.roles], seen.facts)
     target = target_of(bundle)
     questions = unanswered(target, seen)
     if questions:
-        seen = await session.observe(*questions)
+        seen = await session.observe(*also, *questions)
     session.enter(Phase.PLAN)
     decisions = certs.decide(host, seen.certificates, session.now)
     former = current_record(seen)
@@ -98,9 +104,9 @@ async def _prepare(session: Session, options: Options) -> _Prepared:
     changes = plan.changes
     if options.diff and any(change.kind == "file" for change in changes):
         texts = [f"text:{change.subject}" for change in changes if change.kind == "file"]
-        seen = await session.observe(*questions, *texts)
+        seen = await session.observe(*also, *questions, *texts)
         changes = with_diffs(plan, bundle, seen)
-    return _Prepared(seen, bundle, target, former, decisions, issues, plan, changes)
+    return Prepared(seen, bundle, target, former, decisions, issues, plan, changes)
 
 
 def search_path(host: Host) -> tuple[Path, ...]:
@@ -119,7 +125,7 @@ def current_record(seen: Observation) -> Record | None:
         return None
 
 
-def _planned(session: Session, prepared: _Prepared) -> Outcome:
+def _planned(session: Session, prepared: Prepared) -> Outcome:
     return Outcome(
         session.host.name,
         State.PLANNED if prepared.changes else State.UNCHANGED,
@@ -130,7 +136,7 @@ def _planned(session: Session, prepared: _Prepared) -> Outcome:
     )
 
 
-async def _carry_out(session: Session, prepared: _Prepared, options: Options) -> Outcome | None:
+async def _carry_out(session: Session, prepared: Prepared, options: Options) -> Outcome | None:
     """Run the plan; None where the host turned out to have another nginx than the plan is for."""
     work = _work(session, prepared, options)
     applied, probed = await carry_out(session, work)
@@ -152,7 +158,7 @@ def _still_broken(probed: Probed) -> tuple[str, ...]:
     return still_broken(failed, probed.regressions)
 
 
-def _work(session: Session, prepared: _Prepared, options: Options) -> Work:
+def _work(session: Session, prepared: Prepared, options: Options) -> Work:
     seen, host = prepared.seen, session.host
     certificates = certs.obtain(host, prepared.decisions, session.now)
     questions = probes.questions(host)
@@ -188,7 +194,7 @@ def _iso(clock: int) -> str:
     return f"{datetime.fromtimestamp(clock, tz=UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _stale(host: Host, prepared: _Prepared) -> Outcome:
+def _stale(host: Host, prepared: Prepared) -> Outcome:
     return Outcome(
         host.name,
         State.REFUSED,

@@ -38,11 +38,12 @@ async def history(host: Host, watch: Watch, *, reach: Reach = _ANYWHERE) -> Outc
     """
     async with opened(host, watch, reach) as session:
         seen = await session.observe("journal")
-        records = tuple(_told(release, seen) for release in reversed(seen.releases))
+        records = tuple(told(release, seen) for release in reversed(seen.releases))
         return Outcome(host.name, State.UNCHANGED, Phase.OBSERVE, serving=seen.running, history=records)
 
 
-def _told(release: Release, seen: Observation) -> ReleaseRecord:
+def told(release: Release, seen: Observation) -> ReleaseRecord:
+    """Tell one release of the host; its note needs the journal."""
     note = _note(release.name, seen)
     if release.name == ORIGINAL:
         return ReleaseRecord(ORIGINAL, "current" if seen.current == ORIGINAL else "original", note=note)

@@ -8,7 +8,7 @@ from socket import create_connection
 
 import pytest
 from cryptography import x509
-from operating import OwnHost, Typed, own_host
+from operating import OwnHost, Typed, own_host, wait_for
 from visiting import Lab
 
 SITES = ("shop", "trial")
@@ -156,6 +156,44 @@ def test_after_a_rotation_visitors_of_either_ca_are_served(own: OwnHost, tmp_pat
     assert own.desk.type("verify", "--json").document["summary"]["probes_failed"] == 0
     assert nothing_to_do(own)
     assert "may trust only" in " ".join(own.desk.type("certs", "--rotate-ca", expect_exit=2).stderr.split())
+
+
+def test_status_counts_open_connections_and_those_that_drain(own: OwnHost) -> None:
+    with create_connection((own.address, 80), timeout=10) as visitor:
+        visitor.sendall(b"GET / HTTP/1.1\r\nHost: shop.test\r\n")  # a request that never ends
+        wait_for(lambda: held(own, draining=False) == 1, sentence="nobody sees the visitor")
+
+        own.desk.type("certs", "--renew")
+
+        assert held(own, draining=True) == 1
+        told = own.desk.type("status").stdout
+        assert "drains: 1 connection" in told
+
+
+def held(own: OwnHost, *, draining: bool) -> int:
+    workers = own.desk.type("status", "--json").host["workers"]
+    return sum(worker["connections"] for worker in workers if worker["draining"] == draining)
+
+
+def test_status_tells_drift_from_what_the_inventory_wants(own: OwnHost) -> None:
+    assert own.desk.type("status", "--json").host["drift"] == []
+    own.machine.check_output(
+        "cp --remove-destination /etc/deployer/current/root/etc/nginx/nginx.conf /etc/nginx/"
+    )
+    own.desk.edit("www.shop.test", "new.shop.test")
+    try:
+        stands = own.desk.type("status", "--json").host
+        told = own.desk.type("status").stdout
+    finally:
+        own.desk.edit("new.shop.test", "www.shop.test")
+        own.desk.type("apply")
+
+    assert [change["subject"] for change in stands["drift"]] == ["/etc/nginx/nginx.conf"]
+    assert "/etc/nginx/deployer/sites/shop.conf" in [change["subject"] for change in stands["changes"]]
+    assert "/etc/nginx/nginx.conf" not in [change["subject"] for change in stands["changes"]]
+    assert "drift: it was replaced on the host" in told
+    assert (stands["linked"], stands["serving"]) == (stands["history"][0]["release"],) * 2
+    assert [entry["site"] for entry in stands["certificates"]] == list(SITES)
 
 
 def test_a_host_without_a_release_is_told_to_apply_first(lab: Lab, tmp_path: Path) -> None:
