@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from deployer.model.location import Location
-from deployer.model.tls import Hsts, HstsSetting, Policy
+from deployer.model.tls import HstsSetting, Policy
 from deployer.model.values import (
     DirectoryUrl,
     Email,
@@ -104,7 +104,7 @@ class Tls(Frozen):
     self_signed: Annotated[SelfSigned | None, BeforeValidator(_nothing_is_empty)] = None
     acme: Acme | None = None
     policy: Policy = "intermediate"
-    hsts: HstsSetting = False
+    hsts: HstsSetting = None
     client_ca: Annotated[
         str | None,
         Field(
@@ -115,13 +115,7 @@ class Tls(Frozen):
     @property
     def hsts_header(self) -> str:
         """The value of Strict-Transport-Security, empty where the header is not sent."""
-        match self.hsts:
-            case Hsts():
-                return self.hsts.header
-            case str():
-                return Hsts(max_age=self.hsts).header
-            case _:
-                return ""
+        return self.hsts.header if self.hsts else ""
 
     @model_validator(mode="after")
     def _exactly_one_source(self) -> Self:

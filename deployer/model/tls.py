@@ -31,17 +31,20 @@ class Hsts(Frozen):
         return f"{value}; includeSubDomains" if self.include_subdomains else value
 
 
-def _not_just_true(value: object) -> object:
+def _as_mapping(value: object) -> object:
+    """`hsts: 1y` is short for `hsts: {max_age: 1y}`, and false is none."""
     if value is True:
         raise ValueError(
             "say for how long, such as hsts: 1y; browsers keep to it whatever the site says later"
         )
-    return value
+    if value is False:
+        return None
+    return {"max_age": value} if isinstance(value, str | int) else value
 
 
 HstsSetting = Annotated[
-    Hsts | Duration | Literal[False],
-    BeforeValidator(_not_just_true),
+    Hsts | None,
+    BeforeValidator(_as_mapping, json_schema_input_type=Hsts | Duration | Literal[False]),
     Field(
         description="How long browsers insist on HTTPS: a duration, or max_age and include_subdomains.",
         examples=["1y"],
