@@ -49,7 +49,7 @@ SITES = """
 END = "                probe: {path: /api/}\n"
 
 # What testssl.sh says above LOW of a site that keeps to the guideline: docs/certificates.md says why.
-EXPLAINED = {"cipher_order", "cert_revocation", "cert_revocationStatus", "security_headers", "BREACH"}
+EXPLAINED = {"cipher_order", "cert_revocation", "BREACH"}
 ABOVE_LOW = {"MEDIUM", "HIGH", "CRITICAL"}
 
 
