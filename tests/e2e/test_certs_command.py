@@ -7,6 +7,7 @@ from pathlib import Path
 from socket import create_connection
 
 import pytest
+from certifying import certified
 from cryptography import x509
 from operating import OwnHost, Typed, own_host, wait_for
 from visiting import Lab
@@ -205,3 +206,17 @@ def test_a_host_without_a_release_is_told_to_apply_first(lab: Lab, tmp_path: Pat
         assert "nothing is deployed here yet" in refused.stdout
         missing = bare.desk.type("certs", "--max-days", "1", expect_exit=3)
         assert "none" in missing.stdout
+
+
+def test_an_acme_certificate_is_renewed_on_request_by_its_host(lab: Lab, tmp_path: Path) -> None:
+    with certified(lab, tmp_path, release="bookworm") as host:
+        desk = host.own.desk
+        desk.type("apply")
+        before = host.proven().serial_number
+
+        renewed = desk.type("certs", "--renew", "--json")
+
+        (entry,) = renewed.host["certificates"]
+        assert (renewed.host["state"], entry["provider"], entry["wrong"]) == ("changed", "acme", "")
+        assert entry["served"] == f"{host.proven().serial_number:x}" != f"{before:x}"
+        assert nothing_to_do(host.own)
