@@ -138,8 +138,8 @@ class Certified:
         """Do what the host's timer does, as if the certificate were about to end; the unit's exit code."""
         # What certbot itself calls "soon" is longer than the life of any certificate.
         self.own.machine.check_output(
-            "sed -i '/^renew_before_expiry/d; 1i renew_before_expiry = 20000 days' "
-            "/etc/letsencrypt/renewal/deployer-shop.conf"
+            "f=/etc/letsencrypt/renewal/deployer-shop.conf; sed -i '/^renew_before_expiry/d' $f && "
+            "sed -i '1i renew_before_expiry = 20000 days' $f"
         )
         return int(self.own.machine.run("systemctl start certbot.service").rc)
 

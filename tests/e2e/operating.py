@@ -116,7 +116,7 @@ class Desk:
 
     def end(self, running: "subprocess.Popen[str]", *, expect_exit: int | None = 0) -> Typed:
         """Wait for a command's end."""
-        stdout, stderr = running.communicate(timeout=300)
+        stdout, stderr = running.communicate(timeout=600)
         ended = Typed(running.returncode, stdout, stderr)
         if expect_exit is not None:
             assert ended.exit_code == expect_exit, f"exit {ended.exit_code}\n{stdout}\n{stderr}"
