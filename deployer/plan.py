@@ -191,7 +191,7 @@ def _service_changes(orders: tuple[ServiceOrder, ...], seen: Observation) -> Ite
 def _why_acted(order: ServiceOrder, seen: Observation) -> str:
     if order.action == "start":
         return "it does not run"
-    if order.name == "nginx" and seen.current and seen.running != seen.current:
+    if order.name == "nginx" and seen.current not in ("", ORIGINAL) and seen.running != seen.current:
         return f"it still runs {seen.running or 'something else'}"
     return ""
 

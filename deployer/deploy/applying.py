@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deployer import __version__, certs, probes
 from deployer.bundle import Bundle
-from deployer.deploy.endings import outcome, still_broken
+from deployer.deploy.endings import left_behind, outcome, still_broken
 from deployer.deploy.running import Probed, Work, asked, carry_out
 from deployer.deploy.session import Reach, Session, Watch, opened
 from deployer.facts import Observation
@@ -132,7 +132,7 @@ async def _carry_out(session: Session, prepared: _Prepared, options: Options) ->
         ended,
         changes=prepared.changes if ended.state == State.CHANGED else (),
         probes=probed.results,
-        warnings=(*session.skew_warnings(work.seen), *_still_broken(probed)),
+        warnings=(*session.skew_warnings(work.seen), *_still_broken(probed), *left_behind(applied)),
     )
 
 

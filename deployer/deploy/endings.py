@@ -99,6 +99,14 @@ def still_broken(results: Sequence[ProbeResult], new: Sequence[ProbeResult]) -> 
     )
 
 
+def left_behind(applied: Applied) -> tuple[str, ...]:
+    """Warn of packages that a run installed before it failed: no way back takes them off again."""
+    packages = [subject for action, subject in applied.done if action == "install"]
+    if applied.ending == "ok" or not packages:
+        return ()
+    return (f"installed by this run, and still there: {', '.join(packages)}",)
+
+
 def done(changes: Sequence[Change]) -> tuple[Change, ...]:
     """Return the changes without their diffs, for outcomes that were not asked for them."""
     return tuple(Change(change.action, change.kind, change.subject, change.detail) for change in changes)
