@@ -211,16 +211,19 @@ def test_no_secret_is_ever_printed_or_passed_where_others_can_see_it(
 
     with Processes(secrets) as seen:
         refused = desk.type("apply", *as_clerk, "--json", expect_exit=4)
+        mistyped = desk.type("apply", *as_clerk, "-K", "--json", stdin="wrong\n", expect_exit=4)
         asked = desk.type("apply", *as_clerk, "-K", "-v", "--diff", "--json", stdin=f"{PASSWORD}\n")
         desk.set_for("edge1", "ansible_become_password", PASSWORD)
         text = desk.type("apply", *as_clerk, "-v", "--diff")
         renderings = desk.type("render", "--limit", "edge1", "--json")
 
+    assert refused.host["message"].startswith("sudo refused")
+    assert mistyped.host["message"].startswith("sudo refused")
     assert refused.host["next_step"].startswith("-K asks for sudo's password")
     assert asked.host["state"] == "changed"
     assert served_serial(lab) == own.serial
     for secret in secrets:
-        assert all(secret not in told(ended) for ended in (refused, asked, text, renderings))
+        assert all(secret not in told(ended) for ended in (refused, mistyped, asked, text, renderings))
         assert (
             clerk.run("grep -rqF -e %s /var/lib/deployer /etc/deployer/releases /var/log /tmp", secret).rc
             == 1

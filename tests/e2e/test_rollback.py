@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from operating import Desk, OwnHost, linked, own_host
 from visiting import Lab
@@ -186,3 +187,45 @@ def test_a_bare_host_gets_exactly_what_its_plan_said(own: OwnHost) -> None:
     assert own.machine.service("nginx").is_enabled
     assert own.fetch("/ours", name="ours.test") == "ours"
     assert own.desk.type("plan", "--exit-code", "--json").host["changes"] == []
+
+
+def test_a_bare_host_that_refuses_its_first_release_can_be_told_another(own: OwnHost) -> None:
+    own.desk.edit('return 200 "ours"', 'retrun 200 "ours"')
+
+    refused = own.desk.type("apply", "--json", expect_exit=5).host
+
+    assert refused["phase"] == "validate"
+    assert refused["said"][0].startswith('unknown directive "retrun"')
+    assert refused["warnings"] == ["installed by this run, and still there: nginx"]
+    assert own.machine.run("ls /etc/nginx/deployer").rc != 0
+    assert own.machine.check_output("ls -A /etc/deployer/releases") == ""
+
+    own.desk.edit('retrun 200 "ours"', 'return 200 "ours"')
+    own.desk.edit("/ours, status: 302}", "/elsewhere, status: 302}")
+    assert own.desk.type("apply", "--json").host["state"] == "changed"
+    assert own.fetch("/ours", name="ours.test") == "ours"
+
+
+def test_a_site_that_leaves_the_inventory_leaves_the_host_and_comes_back_with_a_rollback(
+    lab: Lab, desk: Desk
+) -> None:
+    machine = lab.container("edge1")
+    file = "/etc/nginx/deployer/sites/api.conf"
+    text = desk.inventory.read_text()
+    start = text.index("          # The same API under a name of its own")
+    desk.inventory.write_text(text[:start])
+
+    outcome = desk.type("apply", "--limit", "edge1", "--json").host
+
+    assert ("remove", file) in {(change["action"], change["subject"]) for change in outcome["changes"]}
+    assert not machine.file(file).exists
+    with pytest.raises(httpx.ConnectError):
+        lab.get("https://api.abc.test/api/")
+
+    desk.inventory.write_text(text)
+    desk.type("rollback", "--limit", "edge1", "--json")
+
+    assert machine.file(file).is_symlink
+    assert lab.get("https://api.abc.test/api/").status_code == 200
+    # A rollback that leads to what the inventory says leaves nothing to do.
+    assert desk.type("plan", "--limit", "edge1", "--exit-code", "--json").host["changes"] == []
