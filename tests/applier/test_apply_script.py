@@ -14,7 +14,7 @@ from conftest import Machine, free_port
 
 from deployer import applier
 from deployer.applier.command import argv
-from deployer.bundle import Bundle, Command, Directory, File
+from deployer.bundle import Bundle, Command, Directory, File, Service
 from deployer.plan import make_plan
 from deployer.release import parse_record, target_of
 from deployer.transport.local import LocalTransport
@@ -431,3 +431,33 @@ def test_a_listener_that_moves_keeps_the_site_up(machine: Machine) -> None:
 
     assert applied.ending == "ok"
     assert machine.observe().running == release
+
+
+SYSTEMCTL = """#!/bin/sh
+# Starts nginx; of other services it keeps what their file said when they began.
+for name; do :; done
+case "$1 $name" in
+    'start nginx') exec nginx ;;
+    is-active*) [ -e {run}/$name.began ] ;;
+    start*) [ -e {run}/$name.began ] || cat {run}/../etc/$name >{run}/$name.began ;;
+    restart*) cat {run}/../etc/$name >{run}/$name.began ;;
+esac
+"""
+
+
+def test_a_service_that_began_with_its_package_begins_again_with_our_files(machine: Machine) -> None:
+    began = machine.path("/run/app.began")
+    machine.path("/run/systemd/system").mkdir(parents=True)
+    machine.write("bin/systemctl", SYSTEMCTL.format(run=machine.path("/run")), executable=True)
+    installed = Command(f"echo the package >{machine.path('/etc/app')}; echo the package >{began}")
+    bundle = replace(
+        machine.bundle(etc_app="ours"),
+        commands=(installed,),
+        services=(*machine.bundle().services, Service("app", watches=frozenset({"/etc/app"}))),
+    )
+
+    applied, _ = machine.apply(bundle)
+
+    assert applied.ending == "ok"
+    assert began.read_text() == "ours"
+    assert ("restart", "app") in applied.done
