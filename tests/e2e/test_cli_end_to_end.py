@@ -188,6 +188,7 @@ def served_serial(lab: Lab) -> int:
 def clerk(lab: Lab, desk: Desk) -> Iterator[Machine]:
     """A user of edge1 whom sudo asks for a password."""
     machine = lab.container("edge1")
+    machine.run("userdel -rf %s", CLERK)  # of a run that was killed
     machine.check_output("useradd -m -s /bin/bash %s", CLERK)
     machine.check_output("printf '%%s:%%s' %s %s | chpasswd", CLERK, PASSWORD)
     machine.check_output("printf '%%s ALL=(ALL:ALL) ALL\\n' %s >/etc/sudoers.d/%s", CLERK, CLERK)
