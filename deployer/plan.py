@@ -97,8 +97,8 @@ def make_plan(
         *(Change(Action.RUN, "command", command.run) for command in target.commands if new_release),
         *_service_changes(services, seen),
     )
-    if new_release and not changes:
-        changes = (Change(Action.UPDATE, "release", seen.current, "the roles changed, the files did not"),)
+    if not changes and (why := _why_walk(seen, new_release=new_release)):
+        changes = (Change(Action.UPDATE, "release", seen.current, why),)
     return Plan(
         changes=changes,
         new_release=new_release,
@@ -109,6 +109,15 @@ def make_plan(
         restores=restores,
         services=services,
     )
+
+
+def _why_walk(seen: Observation, *, new_release: bool) -> str:
+    """Say why a host whose files, services and certificates are right is walked all the same."""
+    if new_release:
+        return "the roles changed, the files did not"
+    release = seen.by_name.get(seen.current)
+    # A run that died between switch and confirm: what it left was never proven to visitors.
+    return "it was never confirmed" if release and not release.confirmed else ""
 
 
 def _managed(seen: Observation) -> Mapping[str, ManifestEntry]:

@@ -42,7 +42,8 @@ def outcome(
             message = f"another run holds the host: {applied.reason}"
             return Outcome(host, State.LOCKED, phase, message=message, serving=serving)
         case "reverted":
-            message = f"gone back to {_named(seen.current)}: {applied.reason}"
+            back = f"gone back to {_named(seen.current)}: {applied.reason}"
+            message = _unproven(target, applied) if _was_unconfirmed(target, seen) else back
             serving = seen.current or ORIGINAL
             state = State.REVERTED
         case "stuck":
@@ -59,6 +60,16 @@ def outcome(
 
 def _named(release: str) -> str:
     return f"release {release}" if release not in ("", ORIGINAL) else "what was there before"
+
+
+def _was_unconfirmed(target: str, seen: Observation) -> bool:
+    """Tell whether the host had `target` already, from a run that died before it confirmed."""
+    release = seen.by_name.get(target)
+    return target == seen.current and release is not None and not release.confirmed
+
+
+def _unproven(target: str, applied: Applied) -> str:
+    return f"release {target} was never confirmed, fails its proof and still serves: {applied.reason}"
 
 
 def _refusal(applied: Applied, serving: str) -> str:

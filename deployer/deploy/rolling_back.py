@@ -148,5 +148,5 @@ async def _carry_out(session: Session, work: Work) -> Outcome:
         ended,
         changes=work.plan.changes if ended.state == State.CHANGED else (),
         probes=probed.results,
-        warnings=(*session.skew_warnings(work.seen), *still_broken(failed, probed.regressions)),
+        warnings=(*session.warnings(work.seen), *still_broken(failed, probed.regressions)),
     )

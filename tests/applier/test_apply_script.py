@@ -221,6 +221,19 @@ def test_an_apply_after_rollback_to_original_takes_the_host_again(machine: Machi
     assert machine.observe().running == release
 
 
+def test_a_release_that_was_edited_on_the_host_is_not_picked_again(machine: Machine) -> None:
+    _, first = machine.apply(machine.bundle('return 200 "one";', srv_page="one"))
+    machine.apply(machine.bundle('return 200 "two";', srv_page="two"))
+    machine.path(f"/etc/deployer/releases/{first}/root/srv/page").write_text("edited")
+
+    applied = machine.rollback(first)
+
+    assert (applied.ending, applied.phase) == ("refused", "stage")
+    assert applied.reason == f"release {first} was changed on the host since it was made"
+    assert any("/srv/page" in line for line in applied.said)
+    assert machine.get() == "two"
+
+
 def test_a_path_that_must_be_absent_is_kept_and_comes_back_with_a_revert(machine: Machine) -> None:
     theirs = machine.write("/etc/nginx/sites-enabled/default", "their site")
     machine.path("/etc/nginx/nginx.conf").write_bytes(machine.config("", endpoint=False))
