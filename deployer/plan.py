@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from deployer.bundle import Bundle, Service
+from deployer.bundle import RELEASE_TOKEN, Bundle, Service, without_origins
 from deployer.facts import LiveFile, ManifestEntry, Observation
 from deployer.outcome import Action, Change
 from deployer.release import ORIGINAL, Target
@@ -215,15 +215,20 @@ def with_diffs(plan: Plan, bundle: Bundle, seen: Observation) -> tuple[Change, .
     )
 
 
+def _meaning(content: bytes, release: str) -> str:
+    """Return the text without what every release changes: its name, and the lines of the inventory."""
+    text = without_origins(content).decode()
+    return text.replace(release, "RELEASE") if release else text
+
+
 def _with_diff(change: Change, bundle: Bundle, seen: Observation) -> Change:
     file = bundle.files.get(change.subject)
     live = seen.files.get(change.subject, LiveFile())
     if not (file.mode if file else live.mode) & 0o044:
         return change
     try:
-        # The new release has no name before it is made; under the old one, only what changes differs.
-        after = file.at(seen.current or "RELEASE").decode() if file else ""
-        before = (live.text or b"").decode()
+        after = _meaning(file.content, RELEASE_TOKEN) if file else ""
+        before = _meaning(live.text or b"", seen.current)
     except UnicodeDecodeError:
         return change
     lines = difflib.unified_diff(

@@ -206,7 +206,7 @@ def test_a_diff_shows_what_changes_and_not_the_name_of_the_release() -> None:
 
     (change,) = (one for one in with_diffs(plan(changed, seen), changed, seen) if one.kind == "file")
 
-    assert change.diff.splitlines()[2:] == ["@@ -1 +1,2 @@", f" # {HERE}", "+new"]
+    assert change.diff.splitlines()[2:] == ["@@ -1 +1,2 @@", " # RELEASE", "+new"]
 
 
 def test_the_text_of_a_file_that_only_root_may_read_is_never_shown() -> None:
