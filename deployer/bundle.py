@@ -17,6 +17,11 @@ RELEASE_TOKEN = "@deployer-release@"  # noqa: S105 - a placeholder, not a passwo
 _ORIGIN_LINE = re.compile(rb"^[ \t]*# from [^\n]*:\d+(?:  ?[^\n]*)?\n", re.MULTILINE)
 
 
+def without_origins(content: bytes) -> bytes:
+    """Leave out the comments that say which line of the inventory something comes from."""
+    return _ORIGIN_LINE.sub(b"", content)
+
+
 @dataclass(frozen=True)
 class File:
     """One managed file.
@@ -44,7 +49,7 @@ class File:
 
         Moving a site three lines down in the inventory changes comments, not meaning: no reload for that.
         """
-        return hashlib.sha256(_ORIGIN_LINE.sub(b"", self.content)).hexdigest()
+        return hashlib.sha256(without_origins(self.content)).hexdigest()
 
     def at(self, release: str) -> bytes:
         """Return the bytes as they stand on a host in release `release`."""

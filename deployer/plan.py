@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from deployer.bundle import Bundle, Service
+from deployer.bundle import RELEASE_TOKEN, Bundle, Service, without_origins
 from deployer.facts import LiveFile, ManifestEntry, Observation
 from deployer.outcome import Action, Change
 from deployer.release import ORIGINAL, Target
@@ -97,8 +97,8 @@ def make_plan(
         *(Change(Action.RUN, "command", command.run) for command in target.commands if new_release),
         *_service_changes(services, seen),
     )
-    if new_release and not changes:
-        changes = (Change(Action.UPDATE, "release", seen.current, "the roles changed, the files did not"),)
+    if not changes and (why := _why_walk(seen, new_release=new_release)):
+        changes = (Change(Action.UPDATE, "release", seen.current, why),)
     return Plan(
         changes=changes,
         new_release=new_release,
@@ -115,6 +115,15 @@ def with_issues(plan: Plan, issues: Mapping[str, str]) -> Plan:
     """Return the plan with certificates that the host will ask its CA for; each name has the words for it."""
     asked = (Change(Action.RUN, "certificate", name, words) for name, words in sorted(issues.items()))
     return replace(plan, changes=(*plan.changes, *asked))
+
+
+def _why_walk(seen: Observation, *, new_release: bool) -> str:
+    """Say why a host whose files, services and certificates are right is walked all the same."""
+    if new_release:
+        return "the roles changed, the files did not"
+    release = seen.by_name.get(seen.current)
+    # A run that died between switch and confirm: what it left was never proven to visitors.
+    return "it was never confirmed" if release and not release.confirmed else ""
 
 
 def _managed(seen: Observation) -> Mapping[str, ManifestEntry]:
@@ -197,7 +206,7 @@ def _service_changes(orders: tuple[ServiceOrder, ...], seen: Observation) -> Ite
 def _why_acted(order: ServiceOrder, seen: Observation) -> str:
     if order.action == "start":
         return "it does not run"
-    if order.name == "nginx" and seen.current and seen.running != seen.current:
+    if order.name == "nginx" and seen.current not in ("", ORIGINAL) and seen.running != seen.current:
         return f"it still runs {seen.running or 'something else'}"
     return ""
 
@@ -212,15 +221,20 @@ def with_diffs(plan: Plan, bundle: Bundle, seen: Observation) -> tuple[Change, .
     )
 
 
+def _meaning(content: bytes, release: str) -> str:
+    """Return the text without what every release changes: its name, and the lines of the inventory."""
+    text = without_origins(content).decode()
+    return text.replace(release, "RELEASE") if release else text
+
+
 def _with_diff(change: Change, bundle: Bundle, seen: Observation) -> Change:
     file = bundle.files.get(change.subject)
     live = seen.files.get(change.subject, LiveFile())
     if not (file.mode if file else live.mode) & 0o044:
         return change
     try:
-        # The new release has no name before it is made; under the old one, only what changes differs.
-        after = file.at(seen.current or "RELEASE").decode() if file else ""
-        before = (live.text or b"").decode()
+        after = _meaning(file.content, RELEASE_TOKEN) if file else ""
+        before = _meaning(live.text or b"", seen.current)
     except UnicodeDecodeError:
         return change
     lines = difflib.unified_diff(

@@ -1,6 +1,8 @@
 """How a function becomes a command: options in, answer out, everything caught in one place."""
 
 import inspect
+import os
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -13,7 +15,7 @@ Options = TypeVar("Options")
 
 EXIT_CODES = """[bold]Exit codes[/]; with several hosts, the worst
 0  done, or nothing to do
-1  a bug in deployer
+1  a bug in deployer, or its result could not be written
 2  usage or inventory; nothing was contacted
 3  the plan has changes (--exit-code only); or certs --max-days found something
 4  a host is unreachable
@@ -37,8 +39,7 @@ def takes(
         def run(**values: Any) -> None:  # noqa: ANN401 - typer hands over what the signature says
             debug = bool(values.get("debug"))
             answer = _answer(function, options(**values), f"{prefix}{name}", debug=debug)
-            show(answer, as_json=bool(values.get("json")))
-            raise typer.Exit(answer.exit_code)
+            raise typer.Exit(_shown(answer, as_json=bool(values.get("json"))))
 
         signature = inspect.signature(options)
         # typer reads both: the signature for defaults, the annotations for types
@@ -48,6 +49,26 @@ def takes(
         return function
 
     return register
+
+
+def _shown(answer: Answer, *, as_json: bool) -> int:
+    """Print the answer and return the exit code; what was done stays done when nobody can read of it."""
+    try:
+        show(answer, as_json=as_json)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who reads has had enough: that is no failure of the run.
+        _stop_writing()
+    except OSError as error:
+        _stop_writing()
+        typer.echo(f"deployer: the result could not be written: {error.strerror}", err=True)
+        return answer.exit_code or 1
+    return answer.exit_code
+
+
+def _stop_writing() -> None:
+    """Send what is still buffered nowhere, or Python complains once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _answer(function: Callable[[Options], Answer], options: Options, command: str, *, debug: bool) -> Answer:

@@ -44,7 +44,10 @@ def select(options: Selecting) -> "tuple[Host, ...]":
         UsageError: Also where no host is left.
     """
     loaded = load(options)
-    hosts = loaded.select(options.limit) if options.limit else loaded.hosts
+    if options.limit is not None and not options.limit.strip():
+        # An unset variable of a script must not mean every host.
+        raise UsageError("--limit is empty; leave it out for all hosts")
+    hosts = loaded.hosts if options.limit is None else loaded.select(options.limit)
     if not hosts:
         raise UsageError(f"{options.inventory} has no hosts", next_step="deployer schema")
     if isinstance(options, Walking) and options.ask_become_password:

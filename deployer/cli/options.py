@@ -32,9 +32,9 @@ class Selecting(Common):
 
     inventory: Annotated[Path, typer.Argument(metavar="INVENTORY", help="The inventory.yaml.")]
     limit: Annotated[
-        str,
+        str | None,
         typer.Option("--limit", "-l", metavar="PATTERN", help="Only these hosts; Ansible's patterns."),
-    ] = ""
+    ] = None
     set_values: Annotated[
         list[str] | None,
         typer.Option("--set", "-e", metavar="KEY=VALUE", help="Set a variable over all others; YAML."),
@@ -82,7 +82,9 @@ class Rollback(Walking):
     """`deployer rollback`."""
 
     to: Annotated[str, typer.Option("--to", metavar="ID", help="To this release, or to `original`.")] = ""
-    steps: Annotated[int, typer.Option("--steps", min=1, metavar="N", help="So many good releases back.")] = 1
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, metavar="N", help="So many good releases back.")
+    ] = None
     check: Annotated[bool, typer.Option("--check", "-C", help="Stop after the plan.")] = False
     diff: Annotated[bool, typer.Option("--diff", "-D", help="Show how files differ.")] = False
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before several hosts.")] = False

@@ -63,12 +63,14 @@ def rollback(options: Rollback) -> Answer:
     """Go back to an earlier release, through the same proofs; on a terminal, asks before several hosts."""
     from deployer import deploy  # late: starts fast
 
+    if options.to and options.steps is not None:
+        raise UsageError("--to and --steps exclude each other")
     hosts = select(options)
     _confirm(question_before(options, hosts))
     folder = options.inventory.parent
     wanted = deploy.RollbackOptions(
         to=options.to,
-        steps=options.steps,
+        steps=options.steps or 1,
         check=options.check,
         diff=options.diff,
         who=who(),

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from deployer import __version__, certs, probes
 from deployer.bundle import Bundle
-from deployer.deploy.endings import outcome, still_broken
+from deployer.deploy.endings import left_behind, outcome, still_broken
 from deployer.deploy.running import Probed, Work, asked, carry_out
 from deployer.deploy.session import Reach, Session, Watch, opened
+from deployer.errors import LockedError
 from deployer.facts import Observation
 from deployer.model.host import Host
 from deployer.outcome import Change, Outcome, Phase, State, Verdict
@@ -59,10 +60,16 @@ async def apply(host: Host, options: Options, watch: Watch) -> Outcome:
         UnreachableError: No connection, or it was lost; a host that was switched goes back by itself.
         RoleError: A role or a template of the host is wrong.
         CertificateError: A certificate cannot be had.
+        LockedError: Another run is under way.
     """
     async with opened(host, watch, options.reach) as session:
         prepared = await prepare(session, options)
-        if not prepared.changes or options.check:
+        if options.check:
+            return _planned(session, prepared)
+        if prepared.seen.lock:
+            # Whatever it looks like now, the other run may still go back.
+            raise LockedError(f"another run holds the host: {prepared.seen.lock}")
+        if not prepared.changes:
             return _planned(session, prepared)
         ended = await _carry_out(session, prepared, options)
         if ended is None:
@@ -132,7 +139,7 @@ def _planned(session: Session, prepared: Prepared) -> Outcome:
         Phase.PLAN,
         serving=prepared.seen.running,
         changes=prepared.changes,
-        warnings=session.skew_warnings(prepared.seen),
+        warnings=session.warnings(prepared.seen),
     )
 
 
@@ -147,7 +154,7 @@ async def _carry_out(session: Session, prepared: Prepared, options: Options) -> 
         ended,
         changes=prepared.changes if ended.state in (State.CHANGED, State.INCOMPLETE) else (),
         probes=probed.results,
-        warnings=(*session.skew_warnings(work.seen), *_still_broken(probed)),
+        warnings=(*session.warnings(work.seen), *_still_broken(probed), *left_behind(applied)),
     )
 
 
@@ -162,7 +169,13 @@ def _work(session: Session, prepared: Prepared, options: Options) -> Work:
     seen, host = prepared.seen, session.host
     certificates = certs.obtain(host, prepared.decisions, session.now)
     questions = probes.questions(host)
-    known = frozenset(prepared.former.probes) if prepared.former else frozenset()
+    current = seen.by_name.get(seen.current)
+    # What was never confirmed has no claim to be broken already.
+    known = (
+        frozenset(prepared.former.probes)
+        if prepared.former and current and current.confirmed
+        else frozenset()
+    )
     work = Work(
         seen=seen,
         plan=prepared.plan,

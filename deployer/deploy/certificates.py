@@ -45,7 +45,7 @@ def certified(session: Session, seen: Observation, found: tuple[ServedCertificat
         Phase.PROBE,
         serving=seen.running,
         certificates=found,
-        warnings=(*session.skew_warnings(seen), *worries(found)),
+        warnings=(*session.warnings(seen), *worries(found)),
     )
 
 

@@ -54,7 +54,8 @@ def outcome(
             message = f"another run holds the host: {applied.reason}"
             return Outcome(host, State.LOCKED, phase, message=message, serving=serving)
         case "reverted":
-            message = f"gone back to {_named(seen.current)}: {applied.reason}"
+            back = f"gone back to {_named(seen.current)}: {applied.reason}"
+            message = _unproven(target, applied) if _was_unconfirmed(target, seen) else back
             serving = seen.current or ORIGINAL
             state = State.REVERTED
         case "stuck":
@@ -117,6 +118,16 @@ def _named(release: str) -> str:
     return f"release {release}" if release not in ("", ORIGINAL) else "what was there before"
 
 
+def _was_unconfirmed(target: str, seen: Observation) -> bool:
+    """Tell whether the host had `target` already, from a run that died before it confirmed."""
+    release = seen.by_name.get(target)
+    return target == seen.current and release is not None and not release.confirmed
+
+
+def _unproven(target: str, applied: Applied) -> str:
+    return f"release {target} was never confirmed, fails its proof and still serves: {applied.reason}"
+
+
 def _refusal(applied: Applied, serving: str) -> str:
     still = f"{_named(serving)} still serves"
     if applied.phase == Phase.VALIDATE and "nginx -t" in applied.reason:
@@ -153,6 +164,14 @@ def still_broken(results: Sequence[ProbeResult], new: Sequence[ProbeResult]) -> 
     return tuple(
         f"still broken, as before: {result.url}: {result.said}" for result in results if result not in new
     )
+
+
+def left_behind(applied: Applied) -> tuple[str, ...]:
+    """Warn of packages that a run installed before it failed: no way back takes them off again."""
+    packages = [subject for action, subject in applied.done if action == "install"]
+    if applied.ending == "ok" or not packages:
+        return ()
+    return (f"installed by this run, and still there: {', '.join(packages)}",)
 
 
 def done(changes: Sequence[Change]) -> tuple[Change, ...]:

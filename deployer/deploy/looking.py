@@ -26,7 +26,7 @@ async def verify(host: Host, watch: Watch, *, reach: Reach = _ANYWHERE) -> Outco
             Phase.PROBE,
             serving=seen.running,
             probes=results,
-            warnings=session.skew_warnings(seen),
+            warnings=session.warnings(seen),
         )
 
 

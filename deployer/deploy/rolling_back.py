@@ -90,16 +90,24 @@ def pick(seen: Observation, *, to: str, steps: int) -> str:
         return fitting[0]
     release = seen.current
     for _ in range(steps):
-        release = _parent(seen, release)
+        release = _good_before(seen, release)
     return release
 
 
-def _parent(seen: Observation, release: str) -> str:
-    record = _record(seen, release)
-    parent = (record.parent or ORIGINAL) if record else ""
-    if parent not in seen.by_name:
-        raise RefusedError(f"release {release} has no earlier release on this host; choose one with --to")
-    return parent
+def _good_before(seen: Observation, release: str) -> str:
+    """Return the last release before `release` that was confirmed; never what was there before us."""
+    while True:
+        record = _record(seen, release)
+        release = record.parent if record else ""
+        if release in ("", ORIGINAL):
+            raise RefusedError(
+                "there is no earlier good release on this host",
+                next_step="--to original gives the host back as it was before deployer",
+            )
+        if release not in seen.by_name:
+            raise RefusedError(f"release {release} is no longer on this host; choose one with --to")
+        if seen.by_name[release].confirmed:
+            return release
 
 
 def _record(seen: Observation, release: str) -> Record | None:
@@ -148,5 +156,5 @@ async def _carry_out(session: Session, work: Work) -> Outcome:
         ended,
         changes=work.plan.changes if ended.state == State.CHANGED else (),
         probes=probed.results,
-        warnings=(*session.skew_warnings(work.seen), *still_broken(failed, probed.regressions)),
+        warnings=(*session.warnings(work.seen), *still_broken(failed, probed.regressions)),
     )

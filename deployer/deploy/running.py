@@ -19,6 +19,9 @@ from deployer.release import ProbeKey, Record, Target
 PATIENCE = 10.0
 """Seconds after a switch in which a backend may still be starting before its probe has failed."""
 
+PATIENCE_AT_START = 45.0
+"""The same where the run itself starts or restarts one: Tomcat takes half a minute on a busy host."""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -151,10 +154,15 @@ async def _ask_patiently(
     serving = {**work.seen.certificates, **new, **issued}
     hopeful = [question for question in work.questions if question.key not in was_broken]
     others = [question for question in work.questions if question.key in was_broken]
-    results = await session.ask(hopeful, serving, patience=PATIENCE)
+    results = await session.ask(hopeful, serving, patience=_patience(work.plan))
     results += await session.ask(others, serving) if others else ()
     order = {question.key: index for index, question in enumerate(work.questions)}
     return tuple(sorted(results, key=lambda result: order.get(result.key, len(order))))
+
+
+def _patience(plan: Plan) -> float:
+    begins = (order.action in ("start", "restart") and order.name != "nginx" for order in plan.services)
+    return PATIENCE_AT_START if any(begins) else PATIENCE
 
 
 def _orders(work: Work, session: Session) -> Orders:

@@ -75,13 +75,15 @@ class Session:
             timing=probes.Timing(patience=patience),
         )
 
-    def skew_warnings(self, seen: Observation) -> tuple[str, ...]:
-        """Warn where the host's clock is so far off that dates of certificates mean little."""
+    def warnings(self, seen: Observation) -> tuple[str, ...]:
+        """Warn of what makes an observation doubtful: another run under way, a clock that is off."""
+        warnings = [f"another run holds the host: {seen.lock}"] if seen.lock else []
         skew = seen.clock - self.now.timestamp()
-        if abs(skew) <= MAX_SKEW:
-            return ()
-        direction = "ahead of" if skew > 0 else "behind"
-        return (f"the host's clock is {abs(skew):.0f} s {direction} the controller's",)
+        if abs(skew) > MAX_SKEW:
+            # Dates of certificates mean little then.
+            direction = "ahead of" if skew > 0 else "behind"
+            warnings.append(f"the host's clock is {abs(skew):.0f} s {direction} the controller's")
+        return tuple(warnings)
 
 
 @contextlib.asynccontextmanager

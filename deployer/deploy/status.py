@@ -40,7 +40,7 @@ async def status(host: Host, watch: Watch, *, reach: Reach = _ANYWHERE) -> Outco
             history=tuple(told(each, seen) for each in seen.releases if each.name == seen.current),
             certificates=certificates,
             workers=seen.workers,
-            warnings=(*session.skew_warnings(seen), *_lock(seen), *worries(certificates)),
+            warnings=(*session.warnings(seen), *worries(certificates)),
         )
 
 
@@ -67,7 +67,3 @@ def pending(changes: tuple[Change, ...], drifted: tuple[Change, ...]) -> tuple[C
 def _follows(change: Change) -> bool:
     """A reload without a reason of its own only follows from other changes."""
     return change.action in (Action.RELOAD, Action.RESTART) and not change.detail
-
-
-def _lock(seen: Observation) -> tuple[str, ...]:
-    return (f"locked by {seen.lock}",) if seen.lock else ()

@@ -4,7 +4,7 @@ The model refuses the same, but stops at the first and cannot point inside: thes
 data of any shape, and say where.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from deployer.inventory.complaints import Complaint, Keys
@@ -26,6 +26,14 @@ def check(given: Mapping[str, Any]) -> Iterator[Complaint]:
         yield from _paths_twice(site)
         for location in _entries(site[1], ("locations",), outer=site[0]):
             yield from _unknown_upstream(location, given.get("upstreams", {}))
+
+
+def unknown_roles(given: Mapping[str, Any], known: Collection[str]) -> Iterator[Complaint]:
+    """Yield every role of `given` that is not in `known`; nothing if none are known."""
+    for keys, name in _texts(given.get("roles"), ("roles",)) if known else ():
+        if name not in known:
+            suggestion = nearest(name, known) or f"known are {', '.join(sorted(known))}"
+            yield Complaint(keys, f"there is no role {name!r}", suggestion)
 
 
 def _entries(value: Mapping[str, Any], keys: Keys, *, outer: Keys = ()) -> Iterator[Entry]:

@@ -51,7 +51,11 @@ class Inventory:
 
 
 def load(
-    path: Path, *, set_values: Mapping[str, str] = _NOTHING, known_variables: Collection[str] = ()
+    path: Path,
+    *,
+    set_values: Mapping[str, str] = _NOTHING,
+    known_variables: Collection[str] = (),
+    known_roles: Collection[str] = (),
 ) -> Inventory:
     """Load the inventory at `path` with the `group_vars/` and `host_vars/` beside it.
 
@@ -59,6 +63,7 @@ def load(
         path: The file as the operator typed it; places name files relative to where that starts.
         set_values: Variables of the command line (`--set k=v`), each value as YAML; they win over all others.
         known_variables: Names of role defaults; a near miss of one is an error, as of one of ours.
+        known_roles: Names of the roles within reach; a host's role that is not one of them is an error.
 
     Raises:
         InventoryError: With all problems of the files, in file order.
@@ -68,7 +73,7 @@ def load(
     findings.raise_any()
     tree = read_tree(root, str(path), findings)
     sources = _Sources(tree, path.parent, findings, extra=_extra(set_values, findings))
-    hosts = sources.hosts()
+    hosts = sources.hosts(known_roles)
     refuse_near_misses(sources.layers(), known_variables, findings)
     findings.raise_any()
     return Inventory(tuple(hosts), sources.groups, path)
@@ -86,9 +91,9 @@ class _Sources:
         self._host_vars = VarsFolder(directory / "host_vars", findings)
         self.groups = {name: tree.members(name) for name in tree.groups}
 
-    def hosts(self) -> list[Host]:
+    def hosts(self, known_roles: Collection[str]) -> list[Host]:
         """Return the hosts whose variables are right; what is wrong with the others is told."""
-        builder = self._builder()
+        builder = self._builder(known_roles)
         groups = self._tree.groups_of_hosts()
         built = (builder.build(name, groups[name]) for name in self.groups["all"])
         return [host for host in built if host is not None]
@@ -106,12 +111,12 @@ class _Sources:
                     seen.add(id(layer))
                     yield layer
 
-    def _builder(self) -> HostBuilder:
+    def _builder(self, known_roles: Collection[str]) -> HostBuilder:
         precedence = Precedence(self._tree, self._group_vars, host_vars=self._host_vars, extra=self._extra)
         return HostBuilder(
             precedence=precedence,
             templates=Templates(self._directory),
-            validator=Validator(self._directory, self._findings),
+            validator=Validator(self._directory, self._findings, known_roles),
             groups=self.groups,
             directory=str(self._directory),
         )

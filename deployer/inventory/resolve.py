@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from deployer.inventory.near import nearest
 from deployer.inventory.templates import ResolutionError, Templates, Unresolved
 from deployer.inventory.tree import Layer
-from deployer.inventory.variable import Keys, Leaf, Plain, Variable
+from deployer.inventory.variable import Leaf, Plain, Variable
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,3 @@ class Resolver:
 
     def _known(self, name: str) -> Plain:
         return self.magic[name] if name in self.magic else self.value(name)
-
-
-def replaced(value: Plain, keys: Keys, new: Plain) -> Plain:
-    """Return `value` with the part at `keys` replaced; shares everything else."""
-    if not keys:
-        return new
-    copied = value.copy()
-    copied[keys[0]] = replaced(value[keys[0]], keys[1:], new)
-    return copied

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import jinja2
 from jinja2 import meta, nodes
@@ -22,12 +22,20 @@ class ResolutionError(Exception):
     Args:
         sentence: Why, in words for the operator; may quote parts of the template.
         undefined: The name that nobody defines, if that is the reason.
+        named: What the sentence names; it may be told of a secret if the template has it literally.
+        quotes: The sentence may contain a value, or a text that was not meant as a template.
     """
 
-    def __init__(self, sentence: str, undefined: str = "") -> None:
+    def __init__(self, sentence: str, undefined: str = "", *, named: str = "", quotes: bool = False) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.undefined = undefined
+        self.named = named or undefined
+        self.quotes = quotes
+
+
+class _ToldError(jinja2.UndefinedError):
+    """Says why another value is unresolved, and quotes none."""
 
 
 class Unresolved(jinja2.StrictUndefined):
@@ -36,8 +44,8 @@ class Unresolved(jinja2.StrictUndefined):
     __slots__ = ()
     __hash__ = object.__hash__  # type: ignore[assignment]  # a strict undefined has none; hosts are compared
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(hint=sentence)
+    def __init__(self, sentence: str, *, quotes: bool = False) -> None:
+        super().__init__(hint=sentence, exc=jinja2.UndefinedError if quotes else _ToldError)
 
     def __eq__(self, other: object) -> bool:  # type: ignore[override]  # as above
         return self is other
@@ -83,7 +91,7 @@ class Templates:
                 self._compiled[text] = self._compile(text)
             except jinja2.TemplateError as error:
                 sentence = str(error.message).rstrip(".")
-                raise ResolutionError(f"the template does not parse: {sentence}") from error
+                raise ResolutionError(f"the template does not parse: {sentence}", quotes=True) from error
         return self._compiled[text]
 
     def _compile(self, text: str) -> Template:
@@ -112,11 +120,14 @@ def _explained(render: Callable[[], Plain]) -> Plain:
         return render()
     except ResolutionError:
         raise
+    except _ToldError as error:
+        raise ResolutionError(str(error.message)) from error
     except jinja2.UndefinedError as error:
         name = str(error.message).partition("'")[2].partition("' is undefined")
-        raise ResolutionError(str(error.message), name[0] if name[1] else "") from error
+        undefined = name[0] if name[1:] == ("' is undefined", "") else ""
+        raise ResolutionError(str(error.message), undefined, quotes=not undefined) from error
     except Exception as error:
-        raise ResolutionError(f"the template fails: {error}") from error
+        raise ResolutionError(f"the template fails: {error}", quotes=True) from error
 
 
 def _plain(value: Plain) -> Plain:
@@ -137,9 +148,9 @@ def _lookups(directory: Path) -> Lookup:
     def lookup(kind: str, *terms: str, **options: str) -> str:
         found = known.get(kind.removeprefix("ansible.builtin."))
         if found is None:
-            raise ResolutionError(f"there is no lookup {kind!r}; deployer has env and file")
+            raise ResolutionError(f"there is no lookup {kind!r}; deployer has env and file", named=kind)
         if len(terms) != 1:
-            raise ResolutionError(f"lookup({kind!r}, ...) takes one name")
+            raise ResolutionError(f"lookup({kind!r}, ...) takes one name", named=kind)
         return found(terms[0], **options)
 
     return lookup
@@ -151,7 +162,7 @@ _REQUIRED = "\0"
 def _environment_variable(name: str, default: str = _REQUIRED) -> str:
     value = os.environ.get(name, default)
     if value == _REQUIRED:
-        raise ResolutionError(f"the environment has no {name}")
+        raise ResolutionError(f"the environment has no {name}", named=name)
     return value
 
 
@@ -160,9 +171,5 @@ def _read(directory: Path, name: str) -> str:
     try:
         return path.read_text(encoding="utf-8").rstrip()
     except (OSError, UnicodeDecodeError) as error:
-        _unreadable(path, error)
-
-
-def _unreadable(path: Path, error: OSError | UnicodeDecodeError) -> NoReturn:
-    why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-    raise ResolutionError(f"{path} cannot be read: {why}") from error
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ResolutionError(f"{path} cannot be read: {why}", named=name) from error

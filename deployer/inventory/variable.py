@@ -76,6 +76,15 @@ def has_template(text: str) -> bool:
     return "{{" in text or "{%" in text
 
 
+def replaced(value: Plain, keys: Keys, new: Plain) -> Plain:
+    """Return `value` with the part at `keys` replaced; shares everything else."""
+    if not keys:
+        return new
+    copied = value.copy()
+    copied[keys[0]] = replaced(value[keys[0]], keys[1:], new)
+    return copied
+
+
 def read_variables(node: yaml.Node, file: str, findings: Findings) -> dict[str, Variable]:
     """Return the variables of a mapping node, in file order."""
     variables = {}

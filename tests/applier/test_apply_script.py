@@ -14,7 +14,7 @@ from conftest import Machine, free_port
 
 from deployer import applier
 from deployer.applier.command import argv
-from deployer.bundle import Bundle, Command, Directory, File
+from deployer.bundle import Bundle, Command, Directory, File, Service
 from deployer.plan import make_plan
 from deployer.release import parse_record, target_of
 from deployer.transport.local import LocalTransport
@@ -219,6 +219,19 @@ def test_an_apply_after_rollback_to_original_takes_the_host_again(machine: Machi
     assert applied.ending == "ok"
     assert machine.get() == "two"
     assert machine.observe().running == release
+
+
+def test_a_release_that_was_edited_on_the_host_is_not_picked_again(machine: Machine) -> None:
+    _, first = machine.apply(machine.bundle('return 200 "one";', srv_page="one"))
+    machine.apply(machine.bundle('return 200 "two";', srv_page="two"))
+    machine.path(f"/etc/deployer/releases/{first}/root/srv/page").write_text("edited")
+
+    applied = machine.rollback(first)
+
+    assert (applied.ending, applied.phase) == ("refused", "stage")
+    assert applied.reason == f"release {first} was changed on the host since it was made"
+    assert any("/srv/page" in line for line in applied.said)
+    assert machine.get() == "two"
 
 
 def test_a_path_that_must_be_absent_is_kept_and_comes_back_with_a_revert(machine: Machine) -> None:
@@ -431,3 +444,33 @@ def test_a_listener_that_moves_keeps_the_site_up(machine: Machine) -> None:
 
     assert applied.ending == "ok"
     assert machine.observe().running == release
+
+
+SYSTEMCTL = """#!/bin/sh
+# Starts nginx; of other services it keeps what their file said when they began.
+for name; do :; done
+case "$1 $name" in
+    'start nginx') exec nginx ;;
+    is-active*) [ -e {run}/$name.began ] ;;
+    start*) [ -e {run}/$name.began ] || cat {run}/../etc/$name >{run}/$name.began ;;
+    restart*) cat {run}/../etc/$name >{run}/$name.began ;;
+esac
+"""
+
+
+def test_a_service_that_began_with_its_package_begins_again_with_our_files(machine: Machine) -> None:
+    began = machine.path("/run/app.began")
+    machine.path("/run/systemd/system").mkdir(parents=True)
+    machine.write("bin/systemctl", SYSTEMCTL.format(run=machine.path("/run")), executable=True)
+    installed = Command(f"echo the package >{machine.path('/etc/app')}; echo the package >{began}")
+    bundle = replace(
+        machine.bundle(etc_app="ours"),
+        commands=(installed,),
+        services=(*machine.bundle().services, Service("app", watches=frozenset({"/etc/app"}))),
+    )
+
+    applied, _ = machine.apply(bundle)
+
+    assert applied.ending == "ok"
+    assert began.read_text() == "ours"
+    assert ("restart", "app") in applied.done

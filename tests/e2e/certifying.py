@@ -4,7 +4,7 @@ import json
 import ssl
 import textwrap
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from socket import create_connection
@@ -12,8 +12,8 @@ from socket import create_connection
 import docker
 from cryptography import x509
 from operating import OwnHost, own_host, wait_for
+from sockets import WebSocket
 from visiting import Lab
-from websockets.sync.client import ClientConnection, connect
 
 DIRECTORY = "https://pebble:14000/dir"
 LIKE = {"bookworm": "edge1", "trixie": "edge2"}
@@ -125,14 +125,9 @@ class Certified:
         assert leaf is not None
         return x509.load_der_x509_certificate(leaf)
 
-    def websocket(self) -> AbstractContextManager[ClientConnection]:
+    def websocket(self) -> WebSocket:
         """An open WebSocket to the echo."""
-        plain = create_connection((self.own.address, 443), timeout=20)
-        plain.settimeout(None)
-        opened: ClientConnection = connect(
-            f"wss://{self.name}/wss", sock=plain, ssl=self._trust(), proxy=None
-        )
-        return opened
+        return WebSocket(f"wss://{self.name}/wss", host=self.own.address, port=443, ssl=self._trust())
 
     def renew(self) -> int:
         """Do what the host's timer does, as if the certificate were about to end; the unit's exit code."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import docker
 import testinfra
+import yaml
 from docker.models.containers import Container
 from testinfra.host import Host as Machine
 from visiting import CHECKOUT, Lab
@@ -83,9 +84,9 @@ class Desk:
         self.edit(LAST_LOCATION, f"{LAST_LOCATION}{added}")
 
     def set_for(self, host: str, name: str, value: object) -> None:
-        """Write a variable of one host."""
-        with (self.folder / f"host_vars/{host}.yml").open("a") as file:
-            file.write(f"{name}: {json.dumps(value)}\n")
+        """Write a variable of one host over what it was."""
+        file = self.folder / f"host_vars/{host}.yml"
+        file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), name: value}))
 
     def line_of(self, text: str) -> int:
         """The number of the only line that contains `text`."""

@@ -1,15 +1,15 @@
 """What an apply changes, what it leaves alone, and what it says."""
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 import pytest
-from operating import Desk, linked, nginx_of
+from operating import Desk, Typed, linked, nginx_of
 from visiting import Lab
-from websockets.sync.client import ClientConnection
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as websocket
 
 from deployer import deploy
 from deployer.model.host import Host
@@ -162,50 +162,45 @@ def test_one_host_refused_does_not_hide_another_that_changed(lab: Lab, desk: Des
     assert lab.get("/hello", edge="edge2").headers["location"] == "/one"
 
 
-class Chatter:
-    """Visitors who talk to the echo on sockets that stay open."""
+async def talk(socket: ClientConnection, quiet: asyncio.Event) -> int:
+    """Say something and hear it again until `quiet`, and once more after; count the answers."""
+    answered = 0
+    while True:
+        last = quiet.is_set()
+        await socket.send(f"number {answered}")
+        assert await asyncio.wait_for(socket.recv(), 30) == f"number {answered}"
+        answered += 1
+        if last:
+            return answered
+        await asyncio.sleep(0.05)
 
-    def __init__(self, sockets: Sequence[ClientConnection]) -> None:
-        self.sockets = sockets
-        self.answered = [0] * len(sockets)
-        self._quiet = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._talk, args=(number,), daemon=True) for number in range(len(sockets))
+
+async def apply_while_visitors_talk(lab: Lab, desk: Desk, *, visitors: int) -> tuple[Typed, list[int]]:
+    address = lab.address("edge1")
+    quiet = asyncio.Event()
+    async with AsyncExitStack() as opened:
+        sockets = [
+            await opened.enter_async_context(
+                websocket(
+                    "wss://abc.test/wss", host=address.host, port=address.port, ssl=lab.trust(), proxy=None
+                )
+            )
+            for _ in range(visitors)
         ]
-
-    def _talk(self, number: int) -> None:
-        socket = self.sockets[number]
-        while not self._quiet.wait(0.05):
-            said = f"{number}: {self.answered[number]}"
-            socket.send(said)
-            if socket.recv(timeout=10) != said:
-                return
-            self.answered[number] += 1
-
-    def __enter__(self) -> "Chatter":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._quiet.set()
-        for thread in self._threads:
-            thread.join(timeout=15)
+        async with asyncio.TaskGroup() as talks:
+            talking = [talks.create_task(talk(socket, quiet)) for socket in sockets]
+            ended = await asyncio.to_thread(desk.type, "apply", "--limit", "edge1", "--json")
+            quiet.set()
+    return ended, [task.result() for task in talking]
 
 
 def test_open_websockets_live_through_a_reload(lab: Lab, desk: Desk) -> None:
     desk.add_location(*HELLO)
-    with ExitStack() as opened:
-        sockets = [opened.enter_context(lab.websocket("/wss")) for _ in range(20)]
-        with Chatter(sockets) as chatter:
-            outcome = desk.type("apply", "--limit", "edge1", "--json").host
-            reloaded = list(chatter.answered)
+    before = nginx_of(lab.container("edge1"))
 
-        for number, socket in enumerate(sockets):
-            socket.send(f"still here {number}")
-            assert socket.recv(timeout=10) == f"still here {number}"
+    ended, answered = asyncio.run(apply_while_visitors_talk(lab, desk, visitors=20))
 
-    assert outcome["state"] == "changed"
-    assert lab.get("/hello").status_code == 302
-    assert min(reloaded) > 0
-    assert all(after >= during for after, during in zip(chatter.answered, reloaded, strict=True))
+    assert ended.host["state"] == "changed"
+    assert not nginx_of(lab.container("edge1")).workers & before.workers
+    assert len(answered) == 20
+    assert min(answered) > 1

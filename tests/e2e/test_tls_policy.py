@@ -16,8 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from operating import Desk, Typed, as_the_lab_is
 from playwright.sync_api import sync_playwright
+from sockets import WebSocket, echoed
 from visiting import CHECKOUT, Lab
-from websockets.sync.client import connect
 from wire import Answer, ask
 
 EDGES = {"bookworm": "edge3", "trixie": "edge2"}
@@ -265,9 +265,10 @@ def test_a_websocket_echoes_on_sites_with_and_without_http2(
 
     for_socket = judged.lab.trust()
     for_socket.set_alpn_protocols(["http/1.1"])
-    with judged.tls(edge, name, for_socket) as plain, connect(f"ws://{name}/wss", sock=plain) as opened:
-        opened.send("hello")
-        assert opened.recv(timeout=20) == "hello"
+    with WebSocket(
+        f"wss://{name}/wss", host=judged.address(edge), port=PORTS[name], ssl=for_socket
+    ) as opened:
+        assert echoed(opened, "hello") == "hello"
 
 
 def test_http3_is_offered_and_listened_for_where_nginx_has_it(judged: Judged) -> None:

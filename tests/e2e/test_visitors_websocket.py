@@ -4,14 +4,14 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from operating import Desk, as_the_lab_is
+from sockets import WebSocket, echoed
 from visiting import Lab
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 from wire import EDGES, ask, tls
 
@@ -29,13 +29,7 @@ HANDSHAKE = (
 )
 
 
-def echoed(socket: ClientConnection, message: str | bytes) -> str | bytes:
-    socket.send(message)
-    answer: str | bytes = socket.recv(timeout=20)
-    return answer
-
-
-def seen_by_backend(socket: ClientConnection) -> dict[str, str]:
+def seen_by_backend(socket: WebSocket) -> dict[str, str]:
     headers: dict[str, str] = json.loads(echoed(socket, "headers"))["headers"]
     return headers
 
@@ -53,7 +47,10 @@ def test_a_websocket_opens_where_pages_come_over_http2(lab: Lab, edge: str, offe
     with tls(lab, edge, alpn=("h2", "http/1.1")) as for_pages:
         assert for_pages.selected_alpn_protocol() == "h2"
 
-    with tls(lab, edge, alpn=offered) as for_socket, connect("ws://abc.test/wss", sock=for_socket) as socket:
+    trust = lab.trust()
+    if offered:
+        trust.set_alpn_protocols(list(offered))
+    with lab.websocket(edge=edge, ssl=trust) as socket:
         assert echoed(socket, "over HTTP/1.1") == "over HTTP/1.1"
 
 
@@ -196,17 +193,11 @@ def test_visitor_and_backend_agree_on_subprotocol_and_compression(lab: Lab, edge
     offered = [Subprotocol("superchat"), Subprotocol("chat")]
     with lab.websocket(edge=edge, subprotocols=offered) as socket:
         assert socket.subprotocol == "chat"
-        assert socket.response is not None
-        assert "permessage-deflate" in socket.response.headers["Sec-WebSocket-Extensions"]
+        assert "permessage-deflate" in socket.headers["Sec-WebSocket-Extensions"]
         assert echoed(socket, "a" * 100_000) == "a" * 100_000
 
 
-def without_pings(lab: Lab, path: str, edge: str) -> AbstractContextManager[ClientConnection]:
-    """Open a socket on which neither side ever says a word by itself."""
-    return lab.websocket(path, edge=edge, ping_interval=None)
-
-
-def seconds_until_cut(socket: ClientConnection) -> float:
+def seconds_until_cut(socket: WebSocket) -> float:
     began = time.monotonic()
     with pytest.raises(ConnectionClosedError):
         socket.recv(timeout=30)
@@ -223,13 +214,13 @@ def desk_of_edge3(lab: Lab, tmp_path: Path) -> Iterator[Desk]:
 def test_a_silent_websocket_lives_as_long_as_the_inventory_says(lab: Lab, desk_of_edge3: Desk) -> None:
     # nginx's own limit is 60 s, so more than that is the proof; those of edge3 live through an apply, too.
     with ExitStack() as stack:
-        silent = {edge: stack.enter_context(without_pings(lab, "/wss", edge)) for edge in EDGES}
+        silent = {edge: stack.enter_context(lab.websocket(edge=edge)) for edge in EDGES}
         opened = time.monotonic()
         desk_of_edge3.add_location(
             "- path: /short", '  websocket: {upstream: "{{ lab_echo }}", idle_timeout: 3s}'
         )
         desk_of_edge3.type("apply", "--limit", "edge3")
-        short = stack.enter_context(without_pings(lab, "/short", "edge3"))
+        short = stack.enter_context(lab.websocket("/short", edge="edge3"))
 
         assert 2 < seconds_until_cut(short) < 8
         time.sleep(max(0.0, opened + 65 - time.monotonic()))

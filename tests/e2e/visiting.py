@@ -5,15 +5,13 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
-from socket import create_connection
 from typing import Any
 
 import httpx
 import testinfra
+from sockets import WebSocket
 from testinfra.host import Host
-from websockets.sync.client import ClientConnection, connect
 
 from deployer import lab as the_lab
 from deployer.lab import LabStatus
@@ -86,18 +84,12 @@ class Lab:
         edge: str = "edge1",
         site: str = "abc.test",
         **options: Any,  # noqa: ANN401 - those of websockets
-    ) -> AbstractContextManager[ClientConnection]:
-        """Open a WebSocket as `websockets.sync.client.connect` does; options are passed on."""
-        plain = create_connection(self.address(edge), timeout=20)
-        plain.settimeout(None)
-        try:
-            opened: ClientConnection = connect(
-                f"wss://{site}{path}", sock=plain, ssl=self.trust(), proxy=None, **options
-            )
-        except BaseException:
-            plain.close()
-            raise
-        return opened
+    ) -> WebSocket:
+        """Open a WebSocket to an edge; options are those of `websockets.asyncio.client.connect`."""
+        host, port = self.address(edge)
+        return WebSocket(
+            f"wss://{site}{path}", **{"host": host, "port": port, "ssl": self.trust(), **options}
+        )
 
     def deployer(self, *words: str, expect_exit: int = 0) -> dict[str, Any]:
         """Run the command line in the checkout with `--json` and return its document."""

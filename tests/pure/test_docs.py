@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ PAGES = sorted(
     for path in (*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").rglob("*.md"))
 )
 SITE = {"name": "abc", "server_names": ["abc.com"], "locations": [{"path": "/", "static": {"root": "/srv"}}]}
+FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 MEANT_FOR_READERS = re.compile(r"^[A-Z]|[<…]|\.\.\.")
 """A word of a command line that stands for something: COMMAND, HOST, <id>, ..."""
 
@@ -32,7 +34,8 @@ def _text(page: str) -> str:
 
 def _fences(page: str) -> Iterator[tuple[str, str]]:
     """Yield language and text of each fenced block."""
-    yield from re.findall(r"^```(\w*)\n(.*?)^```$", _text(page), flags=re.MULTILINE | re.DOTALL)
+    for language, text in FENCE.findall(_text(page)):
+        yield language, textwrap.dedent(text)
 
 
 EXAMPLES = [
@@ -93,7 +96,7 @@ def _spoken(page: str) -> Iterator[str]:
     for language, block in _fences(page):
         if language in ("", "sh", "bash", "console"):
             yield from block.replace("\\\n", " ").splitlines()
-    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    prose = FENCE.sub("", text)
     yield from (" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose))
 
 
@@ -138,7 +141,7 @@ def test_a_verb_of_make_exists(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_link_leads_to_something(page: str) -> None:
-    prose = re.sub(r"^```.*?^```$", "", _text(page), flags=re.MULTILINE | re.DOTALL)
+    prose = FENCE.sub("", _text(page))
     targets = [target for target in re.findall(r"\]\(([^)\s]+)\)", prose) if "://" not in target]
     broken = [target for target in targets if not _leads_somewhere(page, target)]
 

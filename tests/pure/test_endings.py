@@ -3,7 +3,7 @@ import pytest
 from deployer.applier import Applied
 from deployer.bundle import Bundle, File
 from deployer.deploy.endings import outcome
-from deployer.facts import Observation
+from deployer.facts import Observation, Release
 from deployer.outcome import Outcome, State
 
 SEEN = Observation(current="20261122T101500Z-3f9a1c", running="20261122T101500Z-3f9a1c")
@@ -70,4 +70,16 @@ def test_every_ending_has_its_state(ending: str, state: State) -> None:
 def test_a_line_without_a_place_is_passed_on_as_it_is() -> None:
     assert ended("refused", "stage", "x", "E: Unable to locate package nginy").said == (
         "E: Unable to locate package nginy",
+    )
+
+
+def test_a_release_that_was_never_confirmed_and_fails_its_proof_is_not_called_gone_back() -> None:
+    here = "20261122T111500Z-aaaaaa"
+    seen = Observation(current=here, running=here, releases=(Release(here, confirmed=False),))
+
+    told = ended("reverted", "probe", "probe https://abc.test/: 502", seen=seen)
+
+    assert told.state == State.REVERTED
+    assert told.message.startswith(
+        f"release {here} was never confirmed, fails its proof and still serves: probe"
     )

@@ -152,6 +152,14 @@ def test_a_reload_that_is_owed_is_not_forgotten() -> None:
     assert "20250101T000000Z-000000" in made.changes[0].detail
 
 
+def test_a_release_that_was_never_confirmed_is_walked_again() -> None:
+    made = plan(seen=deployed(releases=(Release(HERE, confirmed=False),)))
+
+    assert told(made) == [("update", HERE)]
+    assert made.changes[0].detail == "it was never confirmed"
+    assert not made.new_release
+
+
 def test_a_new_certificate_alone_needs_a_reload_and_no_release() -> None:
     made = plan(certificates={"abc": "ends in 9 days"})
 
@@ -198,7 +206,7 @@ def test_a_diff_shows_what_changes_and_not_the_name_of_the_release() -> None:
 
     (change,) = (one for one in with_diffs(plan(changed, seen), changed, seen) if one.kind == "file")
 
-    assert change.diff.splitlines()[2:] == ["@@ -1 +1,2 @@", f" # {HERE}", "+new"]
+    assert change.diff.splitlines()[2:] == ["@@ -1 +1,2 @@", " # RELEASE", "+new"]
 
 
 def test_the_text_of_a_file_that_only_root_may_read_is_never_shown() -> None:

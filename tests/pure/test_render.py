@@ -206,3 +206,11 @@ def test_php_fpm_and_tomcat_follow_the_facts() -> None:
     assert pool.validate == "/usr/sbin/php-fpm8.4 -t -y %s"
     assert 'address="127.0.0.1"' in text(bundle, "/etc/tomcat10/server.xml")
     assert [service.on_change for service in bundle.services] == ["reload", "restart"]
+
+
+def test_a_new_release_alone_does_not_restart_tomcat_or_reload_php_fpm() -> None:
+    roles = [load_role("php_fpm", []), load_role("tomcat", [])]
+    bundle = render_bundle(make_host({}), roles, Facts())
+    watched = {path for service in bundle.services for path in service.watches}
+    assert watched == set(bundle.files)
+    assert [path for path in watched if RELEASE_TOKEN in text(bundle, path)] == []

@@ -132,6 +132,15 @@ check_archive() {
         refuse "the release arrived damaged (is the disk full?)"
 }
 
+# A release that is picked again is the one that was made: nobody edited it since.
+check_kept() {
+    [ "$TO" = original ] || [ ! -f "$D/releases/$TO/manifest" ] && return 0
+    sed "s|^\([0-9a-f]*\) [^/]*/|\1  $D/releases/$TO/root/|" "$D/releases/$TO/manifest" >"$T/sums"
+    [ ! -s "$T/sums" ] || sha256sum -c --quiet "$T/sums" >"$T/said" 2>/dev/null && return 0
+    said "$T/said"
+    refuse "release $TO was changed on the host since it was made"
+}
+
 # On disk before it is named: after a power cut a release is whole or absent.
 finish_release() {
     find "$NEW" -type d -exec chmod 0755 {} +
@@ -204,6 +213,7 @@ stage() {
     store_certificates
     if [ "$PICK" = no ]; then finish_release; fi
     [ -d "$D/releases/$TO" ] || refuse "there is no release $TO"
+    if [ "$PICK" = yes ]; then check_kept; fi
     rm -rf "$NEW"
     each make_directory "$DIRS"
     each run_command "$COMMANDS"

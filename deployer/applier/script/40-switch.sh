@@ -116,7 +116,12 @@ act_on_service() {
 
 act_on_other() {
     has_systemd || { WHY="$1 cannot be managed: no systemd here"; return 1; }
-    alone systemctl is-active -q "$1" || action=start
+    if ! alone systemctl is-active -q "$1"; then
+        action=start
+    elif [ "$action" = start ]; then
+        # Its package started it when it was installed, before it had our files.
+        action=restart
+    fi
     alone systemctl "$action" "$1" >"$T/said" 2>&1 && alone systemctl is-active -q "$1" && return 0
     alone systemctl status --no-pager -n 5 "$1" >>"$T/said" 2>&1
     said "$T/said"
