@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from deployer.inventory.names import ours_of
+from deployer.inventory.names import SECRETS, ours_of
 from deployer.inventory.precedence import Precedence, VariableSet
+from deployer.inventory.redaction import Redaction
 from deployer.inventory.resolve import Resolver
-from deployer.inventory.settings import Validator, sealed
+from deployer.inventory.sealing import is_secret, sealed, secrets_in
+from deployer.inventory.settings import Validator
 from deployer.inventory.templates import Templates
-from deployer.inventory.variable import Plain, Variable
+from deployer.inventory.variable import Leaf, Plain, Variable
 from deployer.model.host import Host, HostVariables
 
 
@@ -24,6 +26,17 @@ class _Shared:
     @cached_property
     def ours(self) -> dict[str, Variable]:
         return ours_of(self.variables.variables)
+
+    @cached_property
+    def secret_leaves(self) -> frozenset[Leaf]:
+        """Templates that make a secret."""
+        names = {variable.name: name for name, variable in self.ours.items()}
+        return frozenset(
+            leaf
+            for variable in self.variables.variables.values()
+            for leaf in variable.leaves
+            if is_secret(variable, names.get(variable.name, ""), leaf.keys)
+        )
 
     @cached_property
     def varying(self) -> tuple[str, ...]:
@@ -62,7 +75,8 @@ class HostBuilder:
         shared = self._shared.setdefault(id(variables), _Shared(variables))
         names = self._sorted.setdefault(groups, tuple(sorted(groups)))
         magic = self._magic(name, names)
-        resolver = Resolver(variables.variables, magic, self.templates)
+        inside = Resolver(variables.variables, magic, self.templates)
+        resolver = Resolver(variables.variables, magic, self.templates, shared.secret_leaves, inside)
         varying = {each: resolver.value(each) for each in shared.varying}
         settings = self._settings(name, shared, resolver)
         if settings is None:
@@ -77,14 +91,22 @@ class HostBuilder:
         )
 
     def _settings(self, host: str, shared: _Shared, resolver: Resolver) -> HostVariables | None:
-        for name, variable in shared.ours.items():
-            for failure in resolver.failures.get(variable.name, ()):
-                self.validator.tell_failure(failure, variable, ours=name, host=host)
         values = {name: resolver.value(variable.name) for name, variable in shared.ours.items()}
         key = repr([values[name] for name, variable in shared.ours.items() if variable.leaves])
-        if key not in shared.validated:
-            shared.validated[key] = self.validator.validate(shared.ours, values)
+        known = key in shared.validated
+        if known and not resolver.failures:
+            return shared.validated[key]
+        redaction = self._redaction(resolver, values)
+        for variable in shared.ours.values():
+            for failure in resolver.failures.get(variable.name, ()):
+                self.validator.tell_failure(failure, variable, host=host, redaction=redaction)
+        if not known:
+            shared.validated[key] = self.validator.validate(shared.ours, values, redaction=redaction)
         return shared.validated[key]
+
+    def _redaction(self, resolver: Resolver, values: Mapping[str, Plain]) -> Redaction:
+        of_ansible = {name: resolver.value(name) for name in SECRETS & resolver.variables.keys()}
+        return Redaction([*secrets_in({**of_ansible, **values}), *self.templates.private_keys])
 
     def _magic(self, name: str, groups: tuple[str, ...]) -> dict[str, Plain]:
         return {

@@ -83,9 +83,8 @@ class Validator:
         try:
             HostVariables.model_validate(values)
         except ValidationError as error:
-            told = [
-                each for each in complaints(error, redaction.value(values)) if not _repeats(each, crossing)
-            ]
+            found = complaints(error, redaction.value(values))
+            told = [each for each in found if not _repeats(each, crossing)]
             if not crossing and not told:
                 raise
             for complaint in (*crossing, *told):

@@ -75,13 +75,17 @@ class Templates:
 
     Args:
         directory: The inventory's folder, where `lookup('file', ...)` starts.
+
+    Attributes:
+        private_keys: Contents of the files with a private key that lookups have read.
     """
 
     def __init__(self, directory: Path) -> None:
         self._environment = ImmutableSandboxedEnvironment(
             undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
         )
-        self._environment.globals["lookup"] = _lookups(directory)
+        self.private_keys: set[str] = set()
+        self._environment.globals["lookup"] = _lookups(directory, self.private_keys)
         self._compiled: dict[str, Template] = {}
 
     def compile(self, text: str) -> Template:
@@ -141,8 +145,14 @@ def _plain(value: Plain) -> Plain:
     return value
 
 
-def _lookups(directory: Path) -> Lookup:
-    read = cache(lambda path: _read(directory, path))
+def _lookups(directory: Path, private_keys: set[str]) -> Lookup:
+    @cache
+    def read(path: str) -> str:
+        text = _read(directory, path)
+        if "PRIVATE KEY-----" in text:
+            private_keys.add(text)
+        return text
+
     known: dict[str, Lookup] = {"env": _environment_variable, "file": read}
 
     def lookup(kind: str, *terms: str, **options: str) -> str:

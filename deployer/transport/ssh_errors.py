@@ -153,7 +153,7 @@ def _denied(error: asyncssh.Error, attempt: Attempt, agent: Sequence[str] | None
     tried += [f"{path} (encrypted)" for path in locked]
     tried += ["no agent"] if agent is None else [f"agent: {comment}" for comment in agent] or ["empty agent"]
     return UnreachableError(
-        f"{attempt.where} let {attempt.user} not in; tried {', '.join(tried)}",
+        f"{attempt.where} does not let the user {attempt.user!r} in; tried {', '.join(tried)}",
         next_step=f"ssh-add {shlex.quote(str(locked[0]))}"
         if locked
         else f"{shlex.join(['ssh-copy-id', '-p', str(attempt.port), f'{attempt.user}@{attempt.address}'])}, "

@@ -145,7 +145,7 @@ def test_a_line_that_nobody_can_read_does_not_hide_the_others(sshd: Sshd, home: 
 def test_a_refused_login_says_who_tried_and_with_which_keys(sshd: Sshd, home: Home) -> None:
     error = refusal(host(sshd.port, ansible_user="nobody"))
 
-    assert f"127.0.0.1:{sshd.port} let nobody not in" in error.message
+    assert f"127.0.0.1:{sshd.port} does not let the user 'nobody' in" in error.message
     assert f"{home.ssh}/id_ed25519, no agent" in error.message
     assert "ssh-copy-id" in error.next_step
 

@@ -233,3 +233,15 @@ def test_aliases_that_explode_are_refused_in_time(folder: Path) -> None:
     found = problems("all:\n  vars:\n" + "".join(f"    {line}\n" for line in lines))
 
     assert "aliases expand to more than" in found[0]
+
+
+def test_a_role_that_nobody_knows_is_told_with_its_place(folder: Path) -> None:
+    known = {"known_roles": ("nginx", "abc_pages")}
+
+    assert problems("all: {hosts: {h: {roles: [nginx, nosuchrole], keep_releases: 1}}}", **known) == [
+        "inventory.yaml:1:34  roles[1]: there is no role 'nosuchrole'; known are abc_pages, nginx",
+        "inventory.yaml:1:62  keep_releases: 1 is less than 2",
+    ]
+    assert problems("all: {hosts: {h: {roles: ngnix}}}", **known) == [
+        "inventory.yaml:1:26  roles: there is no role 'ngnix'; did you mean nginx?"
+    ]
