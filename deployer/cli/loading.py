@@ -33,8 +33,13 @@ def load(options: Selecting) -> "Inventory":
     # Here and below: imported late so that `--help` starts fast.
     from deployer import inventory, roles
 
-    known = roles.default_variable_names(role_folders(options.inventory))
-    return inventory.load(options.inventory, set_values=values, known_variables=known)
+    folders = role_folders(options.inventory)
+    return inventory.load(
+        options.inventory,
+        set_values=values,
+        known_variables=roles.default_variable_names(folders),
+        known_roles=roles.role_names(folders),
+    )
 
 
 def select(options: Selecting) -> "tuple[Host, ...]":

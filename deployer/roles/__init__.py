@@ -59,6 +59,11 @@ def default_variable_names(search: Sequence[Path] = ()) -> frozenset[str]:
     return frozenset(str(name) for value in values if isinstance(value, dict) for name in value)
 
 
+def role_names(search: Sequence[Path] = ()) -> frozenset[str]:
+    """Return the names of the roles within reach."""
+    return frozenset(path.name for folder in _search(search) for path in _roles(folder))
+
+
 def _search(search: Sequence[Path]) -> tuple[Path, ...]:
     return (*search, share() / "roles")
 
@@ -72,7 +77,7 @@ def _find(name: str, search: Sequence[Path]) -> Path:
         if (folder / name).is_dir():
             _refuse_strangers(folder / name)
             return folder / name
-    known = sorted({path.name for folder in _search(search) for path in _roles(folder)})
+    known = sorted(role_names(search))
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
     raise RoleError(Problem(f"there is no role {name!r}", suggestion=hint))

@@ -65,6 +65,15 @@ def test_a_misspelt_variable_of_a_role_is_found(inventory: Path) -> None:
     assert "nginx_http_raw" in result.stderr
 
 
+def test_a_role_that_is_not_there_is_told_with_its_place(inventory: Path) -> None:
+    inventory.write_text(INVENTORY + "    roles: [nginx, nosuchrole]\n")
+
+    result = deployer("validate", "inventory.yaml")
+
+    assert result.exit_code == 2
+    assert "inventory.yaml:14:20  roles[1]: there is no role 'nosuchrole'; known are nginx" in result.stderr
+
+
 def test_mistakes_in_roles_and_in_certificates_are_told_in_one_run(inventory: Path) -> None:
     tasks = inventory.parent / "roles/pages/tasks/main.yml"
     tasks.parent.mkdir(parents=True)
