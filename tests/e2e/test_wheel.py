@@ -99,7 +99,9 @@ def test_the_wheel_carries_every_role_and_the_lab_and_nothing_that_a_running_lab
 def test_the_hosts_script_is_in_the_wheel(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
 
-    assert sum(name.startswith("deployer/applier/script/") and name.endswith(".sh") for name in names) == 5
+    parts = sorted((CHECKOUT / "deployer/applier/script").glob("*.sh"))
+    assert parts
+    assert {f"deployer/applier/script/{part.name}" for part in parts} <= set(names)
 
 
 def test_help_and_version_work(installed: Installed) -> None:
@@ -134,7 +136,7 @@ def test_a_role_that_does_not_exist_is_told_apart_from_those_of_the_wheel(
 
     refused = installed("validate", "inventory.yaml", expect_exit=2)
 
-    assert "did you mean 'php_fpm'?" in refused.stdout + refused.stderr
+    assert "did you mean php_fpm?" in refused.stdout + refused.stderr
 
 
 def test_the_labs_inventory_of_the_wheel_is_valid(
