@@ -3,6 +3,8 @@
 #   make demo     from a bare Debian to three provisioned hosts: sets up, starts the lab, applies, verifies
 #   make test     sets up, starts the lab, runs all rings of tests
 #   make check    ruff, mypy, import-linter, the measures of the style: seconds, no lab
+#   make bench    deployer beside its peers, and the sites it configures beside others': ten minutes;
+#                 BENCH=full takes hours and writes docs/benchmarks.md; ROWS=nothing,change measures only those
 #   make down     takes the lab away
 #   make clean    takes everything away that the others made
 #
@@ -13,7 +15,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 INVENTORY := lab/inventory.yaml
 
-.PHONY: demo test check down clean
+.PHONY: demo test check bench down clean
 
 demo: $(READY)
 	@sh lab/setup
@@ -32,6 +34,10 @@ check: $(READY)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest --quiet tests/pure/test_style.py
+
+bench: $(READY)
+	@sh lab/setup
+	@$(BIN)/python -m tests.bench $(if $(filter full,$(BENCH)),--full --write) $(if $(ROWS),--only $(ROWS))
 
 down: $(READY)
 	@$(BIN)/deployer lab down

@@ -1,14 +1,8 @@
-"""One walk on many hosts at a time: every host gets an outcome, in inventory order.
-
-Ctrl-C (or SIGTERM) once: no further host is started, those under way finish. Twice: those under way
-are cancelled. A third time ends the program where it stands.
-"""
+"""One walk on many hosts at a time: every host gets an outcome, in inventory order."""
 
 import asyncio
-import contextlib
-import signal
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -22,6 +16,7 @@ from deployer.errors import (
 )
 from deployer.model.host import Host
 from deployer.outcome import Outcome, Phase, State
+from deployer.stopping import Stop
 
 Watch = Callable[[str, Phase, str], None]
 """Called with the host's name, the phase it enters, and a note for people."""
@@ -36,7 +31,10 @@ _STATES: tuple[tuple[type[DeployerError], State], ...] = (
     (LockedError, State.LOCKED),
     (UsageError, State.INVALID),
 )
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+AT_ONCE = 10
+"""Hosts that may start in one turn of the event loop."""
 
 
 class Listener(Protocol):
@@ -55,17 +53,27 @@ class Listener(Protocol):
         ...
 
 
-async def run(hosts: Sequence[Host], walk: Walk, *, parallel: int, listener: Listener) -> tuple[Outcome, ...]:
+async def run(
+    hosts: Sequence[Host], walk: Walk, *, parallel: int, listener: Listener, stop: Stop | None = None
+) -> tuple[Outcome, ...]:
     """Walk all `hosts`, at most `parallel` at a time.
 
     One host's failure never hides another's: whatever escapes a walk becomes that host's outcome.
 
+    Args:
+        hosts: In inventory order.
+        walk: What is done on each.
+        parallel: How many are under way at a time, at least 1.
+        listener: Hears each phase, and each outcome as soon as there is one.
+        stop: Asked before each host; without one the run listens to Ctrl-C by itself.
+
     Returns:
         One outcome per host, in the order of `hosts`; `interrupted` for hosts that a Ctrl-C kept
-        from starting or from ending.
+        from starting or from ending, `not_started` for those that were not reached for another reason.
     """
-    flight = _Flight(hosts, walk, listener)
-    with _signals_to(flight.interrupt):
+    stop = stop or Stop(listener.stopping)
+    flight = _Flight(hosts, walk, listener, stop)
+    with stop.listening():
         await asyncio.gather(*(flight.work() for _ in range(min(parallel, len(hosts)))))
     return flight.outcomes()
 
@@ -85,20 +93,33 @@ class _Flight:
     hosts: Sequence[Host]
     walk: Walk
     listener: Listener
+    stop: Stop
     ended: dict[int, Outcome] = field(default_factory=dict)
-    under_way: set[asyncio.Task[Outcome]] = field(default_factory=set)
-    interrupts: int = 0
 
     def __post_init__(self) -> None:
         self._waiting = iter(enumerate(self.hosts))
+        self._door = asyncio.Lock()
+        self._under_way = 0
 
     async def work(self) -> None:
         """Walk hosts one after another until none is left or the run is stopped."""
         for index, host in self._waiting:
-            if self.interrupts:
-                self._end(index, _not_started(host))
+            await self._turn()
+            if self.stop.why:
+                self._end(index, not_started(host, self.stop))
                 continue
+            self._under_way += 1
             await self._walk_one(index, host)
+            self._under_way -= 1
+
+    async def _turn(self) -> None:
+        """Wait, where many are under way, until what came in was seen to: one starts per turn of the loop.
+
+        A thousand logins that begin at once would each take as long as all of them, and none be in time.
+        """
+        if self._under_way >= AT_ONCE:
+            async with self._door:
+                await asyncio.sleep(0)
 
     async def _walk_one(self, index: int, host: Host) -> None:
         phase = Phase.CONNECT
@@ -111,17 +132,15 @@ class _Flight:
 
         started = time.monotonic()
         task = asyncio.ensure_future(self._as_task(host, watch))
-        self.under_way.add(task)
         try:
-            outcome = await task
+            with self.stop.cancelling(task.cancel):
+                outcome = await task
         except asyncio.CancelledError as cancelled:
-            if self.interrupts < 2:  # the whole run was cancelled from outside, not this host by Ctrl-C
+            if self.stop.interrupts < 2:  # the whole run was cancelled from outside, not this host by Ctrl-C
                 raise
             error, outcome = cancelled, _cancelled(host, phase)
         except Exception as escaped:
             error, outcome = escaped, failed(host.name, phase, escaped)
-        finally:
-            self.under_way.discard(task)
         self._end(index, replace(outcome, seconds=time.monotonic() - started), error)
 
     async def _as_task(self, host: Host, watch: Watch) -> Outcome:
@@ -131,22 +150,14 @@ class _Flight:
         self.ended[index] = outcome
         self.listener.ended(outcome, error)
 
-    def interrupt(self) -> None:
-        """Stop starting hosts; at the second call, cancel those under way."""
-        self.interrupts += 1
-        self.listener.stopping(cancelled=self.interrupts > 1)
-        if self.interrupts > 1:
-            for task in self.under_way:
-                task.cancel()
-
     def outcomes(self) -> tuple[Outcome, ...]:
         return tuple(self.ended[index] for index in range(len(self.hosts)))
 
 
-def _not_started(host: Host) -> Outcome:
-    return Outcome(
-        host.name, State.INTERRUPTED, Phase.CONNECT, message="not started: the run was interrupted"
-    )
+def not_started(host: Host, stop: Stop) -> Outcome:
+    """Return the outcome of a host that was not reached, with the reason of `stop`."""
+    state = State.INTERRUPTED if stop.interrupts else State.NOT_STARTED
+    return Outcome(host.name, state, Phase.CONNECT, message=f"not started: {stop.why}")
 
 
 def _cancelled(host: Host, phase: Phase) -> Outcome:
@@ -156,32 +167,3 @@ def _cancelled(host: Host, phase: Phase) -> Outcome:
         phase,
         message=f"cancelled in {phase}; a switched host goes back by itself",
     )
-
-
-@contextlib.contextmanager
-def _signals_to(interrupt: Callable[[], None]) -> Iterator[None]:
-    """Send the first two stop signals to `interrupt`; the third one gets Python's own handling."""
-    loop = asyncio.get_running_loop()
-    installed: list[signal.Signals] = []
-    calls = 0
-
-    def remove() -> None:
-        while installed:
-            loop.remove_signal_handler(installed.pop())
-
-    def handle() -> None:
-        nonlocal calls
-        calls += 1
-        if calls > 1:
-            remove()
-        interrupt()
-
-    for number in _STOP_SIGNALS:
-        # Outside the main thread (an embedding program) the signals are somebody else's.
-        with contextlib.suppress(RuntimeError, ValueError):
-            loop.add_signal_handler(number, handle)
-            installed.append(number)
-    try:
-        yield
-    finally:
-        remove()

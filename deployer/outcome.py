@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
-from deployer.standing import ServedCertificate, Worker
+if TYPE_CHECKING:
+    from deployer.standing import Live, ReleaseRecord, ServedCertificate, Worker
 
 INTERRUPTED_EXIT_CODE = 130
 """What shells give to a program that Ctrl-C ended; the operator asked for it, so any failure outranks it."""
+
+MAY_BE_BACK = "it may have gone back already, and a second rollback goes one release further"
+"""Said of a host of which nobody knows whether its rollback was done."""
 
 
 class Phase(StrEnum):
@@ -31,6 +35,7 @@ class State(StrEnum):
 
     UNCHANGED = "unchanged"
     CHANGED = "changed"
+    UNCONFIRMED = "unconfirmed"
     PLANNED = "planned"
     UNREACHABLE = "unreachable"
     REFUSED = "refused"
@@ -40,12 +45,15 @@ class State(StrEnum):
     INVALID = "invalid"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+    BROKEN = "broken"
+    TAKEN_BACK = "taken_back"
+    NOT_STARTED = "not_started"
 
     @property
     def exit_code(self) -> int:
         """The exit code that this state asks for, were it the only host."""
         match self:
-            case State.UNCHANGED | State.CHANGED | State.PLANNED:
+            case State.UNCHANGED | State.CHANGED | State.UNCONFIRMED | State.PLANNED:
                 return 0
             case State.FAILED:
                 return 1
@@ -53,16 +61,21 @@ class State(StrEnum):
                 return 2
             case State.UNREACHABLE:
                 return 4
-            case State.REFUSED | State.INCOMPLETE:
+            case State.REFUSED | State.INCOMPLETE | State.BROKEN:
                 return 5
-            case State.REVERTED:
+            case State.REVERTED | State.TAKEN_BACK:
                 return 6
             case State.LOCKED:
                 return 7
-            case State.INTERRUPTED:
+            case State.INTERRUPTED | State.NOT_STARTED:
                 return INTERRUPTED_EXIT_CODE
             case _:
                 assert_never(self)
+
+    @property
+    def switched(self) -> bool:
+        """Whether what the run was to bring serves now."""
+        return self in (State.CHANGED, State.UNCONFIRMED, State.INCOMPLETE)
 
 
 class Action(StrEnum):
@@ -78,6 +91,7 @@ class Action(StrEnum):
     RELOAD = "reload"
     RESTART = "restart"
     RUN = "run"
+    LEAVE = "leave"
 
 
 @dataclass(frozen=True)
@@ -86,10 +100,13 @@ class Change:
 
     Attributes:
         action: What will be done.
-        kind: `file`, `directory`, `package`, `service`, `certificate`, `command`.
+        kind: `file`, `directory`, `package`, `service`, `certificate`, `command`, `release`.
         subject: A path, or a name.
         detail: Why or how, for people; empty where the action says all.
         diff: Unified diff, `\\n`-terminated lines; empty unless asked for, and for secrets always.
+        drift: What somebody did to it on the host since it was deployed, a sentence; empty where nobody did.
+            `detail` is empty then, unless the inventory changes it too.
+        backup: Where the host keeps the version that was overwritten; empty before, and where none is.
     """
 
     action: Action
@@ -97,6 +114,8 @@ class Change:
     subject: str
     detail: str = ""
     diff: str = ""
+    drift: str = ""
+    backup: str = ""
 
 
 class Verdict(StrEnum):
@@ -134,26 +153,28 @@ class ProbeResult:
 
 
 @dataclass(frozen=True)
-class ReleaseRecord:
-    """One line of a host's history.
+class Quarantined:
+    """One site that a run left as it was, so that the others could go live.
 
     Attributes:
-        release: Its name, or `original`.
-        state: `current`, `good`, `failed` (never confirmed), `original`.
-        when: UTC, ISO 8601, from the host's journal; empty if unknown.
-        who: `user@controller` of the run that made it.
-        revision: Version-control revision of the inventory, `+` for uncommitted changes, empty if none.
-        version: Of the deployer that made it.
-        note: What the journal says last of it, such as `reverted: probe /wss: 502`.
+        site: Its name in the inventory.
+        keeps: The release whose version of it serves; empty where it stays away.
+        phase: Where it was refused.
+        why: One sentence.
+        said: The last lines that the host said of it, or its problems in the inventory.
     """
 
-    release: str
-    state: str
-    when: str = ""
-    who: str = ""
-    revision: str = ""
-    version: str = ""
-    note: str = ""
+    site: str
+    keeps: str
+    phase: Phase
+    why: str
+    said: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """What became of it, and why."""
+        stays = f"stays as it is in release {self.keeps}" if self.keeps else "stays away"
+        return f"{self.site} {stays}: {self.why}"
 
 
 @dataclass(frozen=True)
@@ -167,15 +188,19 @@ class Outcome:
         message: One sentence; empty when all went well.
         said: The last lines the host said, when it failed.
         serving: The release that serves now, empty if unknown or none of ours.
+        replaced: The release that served before, where this run put another in its place.
         next_step: The command to type next, empty when all went well.
         changes: What was done, or would be.
         probes: What visitors see now.
         warnings: Sentences about what is not an error yet.
         history: The host's releases, newest first, where they were asked for.
         linked: The release that `current` points to, where that was asked for.
-        drift: What differs on the host from the very release that is linked, where that was asked for.
+        drift: What somebody changed on the host since its release went live, and, with action `leave`,
+            files of others among ours; in an apply and a rollback, what it found and where it kept that.
         certificates: As they are served, where that was asked for.
         workers: nginx's worker processes, where they were asked for.
+        live: What the walk's reload of nginx found and left; None where it reloaded none.
+        quarantined: Sites that were left as they were.
         seconds: Wall time of the walk.
     """
 
@@ -185,15 +210,18 @@ class Outcome:
     message: str = ""
     said: tuple[str, ...] = ()
     serving: str = ""
+    replaced: str = ""
     next_step: str = ""
     changes: tuple[Change, ...] = ()
     probes: tuple[ProbeResult, ...] = ()
     warnings: tuple[str, ...] = ()
-    history: tuple[ReleaseRecord, ...] = ()
+    history: "tuple[ReleaseRecord, ...]" = ()
     linked: str = ""
     drift: tuple[Change, ...] = ()
-    certificates: tuple[ServedCertificate, ...] = ()
-    workers: tuple[Worker, ...] = ()
+    certificates: "tuple[ServedCertificate, ...]" = ()
+    workers: "tuple[Worker, ...]" = ()
+    live: "Live | None" = None
+    quarantined: tuple[Quarantined, ...] = ()
     seconds: float = 0.0
 
 

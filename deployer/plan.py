@@ -1,17 +1,17 @@
 """The differences between a host and what it should be, as data. Pure."""
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from deployer.bundle import RELEASE_TOKEN, Bundle, Service, without_origins
+from deployer.bundle import Service
+from deployer.drift import Key, drift, exists, key
 from deployer.facts import LiveFile, ManifestEntry, Observation
 from deployer.outcome import Action, Change
 from deployer.release import ORIGINAL, Target
 
-CURRENT_ROOT = "/etc/deployer/current/root"
-"""Where the link of every managed path leads: this, followed by the path itself."""
+ByHand = Mapping[Key, str]
+"""What somebody did to what, in words."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Plan:
         absent: Paths to be removed.
         restores: Paths that we once removed and that may come back.
         services: In order.
+        drift: What somebody changed by hand; `changes` undoes it, except for what has action `leave`.
     """
 
     changes: tuple[Change, ...] = ()
@@ -46,6 +47,7 @@ class Plan:
     absent: tuple[str, ...] = ()
     restores: tuple[str, ...] = ()
     services: tuple[ServiceOrder, ...] = ()
+    drift: tuple[Change, ...] = ()
 
 
 def unanswered(target: Target, seen: Observation) -> tuple[str, ...]:
@@ -81,7 +83,9 @@ def make_plan(
     Returns:
         A plan whose `changes` are empty exactly if the host needs nothing.
     """
-    files = tuple(_file_changes(target, seen))
+    drifted = drift(former, seen)
+    by_hand = {key(change): change.drift for change in drifted if change.action != Action.LEAVE}
+    files = tuple(_file_changes(target, seen, by_hand))
     restores = tuple(sorted(former.absent - target.absent))
     new_release = switching or bool(files) or seen.current in ("", ORIGINAL) or former.digest != target.digest
     touched = frozenset(change.subject for change in files) | (target.named if new_release else frozenset())
@@ -89,26 +93,34 @@ def make_plan(
         _service_order(service, seen, touched=touched, certificates=bool(certificates))
         for service in target.services
     )
+    packages = tuple(name for name in target.packages if not seen.packages[name])
     changes = (
-        *(Change(Action.INSTALL, "package", name) for name in target.packages if not seen.packages[name]),
-        *_directory_changes(target, seen),
+        *(_marked(Change(Action.INSTALL, "package", name), by_hand) for name in packages),
+        *_directory_changes(target, seen, former, by_hand),
         *(Change(Action.CREATE, "certificate", name, why) for name, why in sorted(certificates.items())),
         *files,
         *(Change(Action.RUN, "command", command.run) for command in target.commands if new_release),
-        *_service_changes(services, seen),
+        *(_marked(change, by_hand) for change in _service_changes(services, seen)),
     )
     if not changes and (why := _why_walk(seen, new_release=new_release)):
-        changes = (Change(Action.UPDATE, "release", seen.current, why),)
+        changes = (_marked(Change(Action.UPDATE, "release", seen.current, why), by_hand),)
     return Plan(
         changes=changes,
         new_release=new_release,
-        packages=tuple(name for name in target.packages if not seen.packages[name]),
+        packages=packages,
         links=tuple(sorted(target.files)),
         unlinks=tuple(sorted(_managed(seen).keys() - target.files.keys())),
         absent=tuple(sorted(target.absent)),
         restores=restores,
         services=services,
+        drift=drifted,
     )
+
+
+def _marked(change: Change, by_hand: ByHand) -> Change:
+    """Tell a change that only undoes what somebody did: it needs no other reason then."""
+    hand = by_hand.get(key(change), "")
+    return replace(change, drift=hand, detail="") if hand else change
 
 
 def with_issues(plan: Plan, issues: Mapping[str, str]) -> Plan:
@@ -131,55 +143,54 @@ def _managed(seen: Observation) -> Mapping[str, ManifestEntry]:
     return seen.manifests.get(seen.current, {})
 
 
-def _file_changes(target: Target, seen: Observation) -> Iterator[Change]:
+def _file_changes(target: Target, seen: Observation, by_hand: ByHand) -> Iterator[Change]:
     managed = _managed(seen)
     for path, wanted in sorted(target.files.items()):
         live = seen.files.get(path, LiveFile())
+        why, hand = _difference(wanted, managed.get(path)), by_hand.get(("file", path, ""), "")
         if path not in managed:
             yield _adoption(path, live)
-        elif why := _difference(path, wanted, managed[path], live):
-            yield Change(Action.UPDATE, "file", path, why)
+        elif why or hand:
+            yield Change(Action.UPDATE, "file", path, why, drift=hand)
     for path in sorted(managed.keys() - target.files.keys()):
-        yield Change(Action.REMOVE, "file", path)
+        hand = by_hand.get(("file", path, ""), "")
+        yield Change(Action.REMOVE, "file", path, "no longer wanted", drift=hand)
     for path in sorted(target.absent):
-        if _exists(seen.files.get(path, LiveFile())):
-            yield Change(Action.REMOVE, "file", path, "must be absent; kept in releases/original")
-
-
-def _exists(live: LiveFile) -> bool:
-    return bool(live.sha256 or live.link)
+        if exists(seen.files.get(path, LiveFile())):
+            detail = "must be absent; kept in releases/original"
+            yield _marked(Change(Action.REMOVE, "file", path, detail), by_hand)
 
 
 def _adoption(path: str, live: LiveFile) -> Change:
-    if _exists(live):
+    if exists(live):
         return Change(Action.UPDATE, "file", path, "not ours yet; kept in releases/original")
     return Change(Action.CREATE, "file", path)
 
 
-def _difference(path: str, wanted: ManifestEntry, kept: ManifestEntry, live: LiveFile) -> str:
-    """Say why a managed file must change: the inventory wants it so, or others changed it under us."""
+def _difference(wanted: ManifestEntry, kept: ManifestEntry | None) -> str:
+    """Say how the inventory wants a managed file otherwise than it was deployed."""
+    if kept is None:
+        return ""
     if wanted.identity != kept.identity:
         return "content"
     if (wanted.mode, wanted.owner, wanted.group) != (kept.mode, kept.owner, kept.group):
         return f"{wanted.mode:04o} {wanted.owner}:{wanted.group}"
-    if not _exists(live):
-        return "drift: it was deleted on the host"
-    if live.link != CURRENT_ROOT + path:
-        return "drift: it was replaced on the host"
-    if live.sha256 != kept.sha256:
-        return "drift: its content was changed on the host"
-    if (live.mode, live.owner, live.group) != (kept.mode, kept.owner, kept.group):
-        return f"drift: it was made {live.mode:04o} {live.owner}:{live.group} on the host"
     return ""
 
 
-def _directory_changes(target: Target, seen: Observation) -> Iterator[Change]:
+def _directory_changes(
+    target: Target, seen: Observation, former: Target, by_hand: ByHand
+) -> Iterator[Change]:
     for path, wanted in sorted(target.directories.items()):
-        live = seen.directories[path]
+        live, only_by_hand = seen.directories[path], former.directories.get(path) == wanted
         if not live.owner:
-            yield Change(Action.CREATE, "directory", path)
+            change = Change(Action.CREATE, "directory", path)
         elif (live.mode, live.owner, live.group) != (wanted.mode, wanted.owner, wanted.group):
-            yield Change(Action.UPDATE, "directory", path, f"{wanted.mode:04o} {wanted.owner}:{wanted.group}")
+            detail = f"{wanted.mode:04o} {wanted.owner}:{wanted.group}"
+            change = Change(Action.UPDATE, "directory", path, detail)
+        else:
+            continue
+        yield _marked(change, by_hand if only_by_hand else {})
 
 
 def _service_order(
@@ -209,39 +220,3 @@ def _why_acted(order: ServiceOrder, seen: Observation) -> str:
     if order.name == "nginx" and seen.current not in ("", ORIGINAL) and seen.running != seen.current:
         return f"it still runs {seen.running or 'something else'}"
     return ""
-
-
-def with_diffs(plan: Plan, bundle: Bundle, seen: Observation) -> tuple[Change, ...]:
-    """Return the plan's changes with a unified diff for each file whose text was observed.
-
-    Files that only their owner may read are never shown.
-    """
-    return tuple(
-        _with_diff(change, bundle, seen) if change.kind == "file" else change for change in plan.changes
-    )
-
-
-def _meaning(content: bytes, release: str) -> str:
-    """Return the text without what every release changes: its name, and the lines of the inventory."""
-    text = without_origins(content).decode()
-    return text.replace(release, "RELEASE") if release else text
-
-
-def _with_diff(change: Change, bundle: Bundle, seen: Observation) -> Change:
-    file = bundle.files.get(change.subject)
-    live = seen.files.get(change.subject, LiveFile())
-    if not (file.mode if file else live.mode) & 0o044:
-        return change
-    try:
-        after = _meaning(file.content, RELEASE_TOKEN) if file else ""
-        before = _meaning(live.text or b"", seen.current)
-    except UnicodeDecodeError:
-        return change
-    lines = difflib.unified_diff(
-        before.splitlines(keepends=True),
-        after.splitlines(keepends=True),
-        f"{change.subject} (now)",
-        f"{change.subject} (planned)",
-    )
-    text = "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
-    return Change(change.action, change.kind, change.subject, change.detail, text)

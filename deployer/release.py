@@ -59,6 +59,7 @@ class Record:
         version: Of deployer.
         probes: The questions that its sites answer.
         target: What it makes of the host, files left out (they are in the manifest).
+        quarantined: Name of each site that was left as it was, and what is to be said of that.
     """
 
     release: str
@@ -69,6 +70,7 @@ class Record:
     version: str
     probes: tuple[ProbeKey, ...]
     target: Target
+    quarantined: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return one line of JSON."""
@@ -167,6 +169,7 @@ def parse_record(text: str) -> Record:
             version=said["version"],
             probes=tuple(tuple(map(str, asked)) for asked in said["probes"]),
             target=_parse_target(target),
+            quarantined=said.get("quarantined", {}),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a release.json: {error}") from error

@@ -1,4 +1,4 @@
-"""How a host stands, as walks that only look find it: its certificates, its workers."""
+"""How a host stands: its certificates, its workers, the connections that live through a reload."""
 
 from dataclasses import dataclass
 
@@ -37,6 +37,39 @@ class Worker:
 
 
 @dataclass(frozen=True)
+class Live:
+    """What a reload found under way, and what it left to the workers that take nothing new.
+
+    Attributes:
+        before: Requests under way just before it, each open WebSocket being one; None where nginx did not
+            tell: its configuration is not ours, or older than this count.
+        staying: Visitors' TCP connections that draining workers hold after it, those of earlier reloads
+            included. None where the host does not let us count.
+        workers: How many workers hold them.
+        cut_after: An nginx duration after the reload at which nginx cuts what still stays, as the release
+            that ran before it says; empty for never.
+    """
+
+    before: int | None
+    staying: int | None
+    workers: int
+    cut_after: str = ""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What the next reload of nginx will cut, by the configuration that runs now.
+
+    Attributes:
+        after: How long draining workers live on, an nginx duration.
+        live: Requests under way, each open WebSocket being one; None where nginx does not tell.
+    """
+
+    after: str
+    live: int | None
+
+
+@dataclass(frozen=True)
 class ServedCertificate:
     """The certificate of one site, on the wire and on disk.
 
@@ -65,3 +98,26 @@ class ServedCertificate:
     agrees: bool = False
     wrong: str = ""
     due: str = ""
+
+
+@dataclass(frozen=True)
+class ReleaseRecord:
+    """One line of a host's history.
+
+    Attributes:
+        release: Its name, or `original`.
+        state: `current`, `good`, `failed` (never confirmed), `original`.
+        when: UTC, ISO 8601, from the host's journal; empty if unknown.
+        who: `user@controller` of the run that made it.
+        revision: Version-control revision of the inventory, `+` for uncommitted changes, empty if none.
+        version: Of the deployer that made it.
+        note: What the journal says last of it, such as `reverted: probe /wss: 502`.
+    """
+
+    release: str
+    state: str
+    when: str = ""
+    who: str = ""
+    revision: str = ""
+    version: str = ""
+    note: str = ""

@@ -26,6 +26,11 @@ def parse_event(line: str) -> Event | None:
     return Event(kind, tuple(fields))
 
 
+def count(said: str) -> int | None:
+    """Read a number of things; None where the script could not count them."""
+    return int(said) if said else None
+
+
 def parse_events(text: str) -> Iterator[Event]:
     """Read all events of a script's output, in order."""
     for line in text.split("\n"):

@@ -1,16 +1,24 @@
-"""One look at a host: run the script's observing half, and read what it said."""
+"""One look at a host: from what the script's observing half said to an observation. Pure."""
 
 import base64
+import ipaddress
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
-from deployer.applier.command import Privilege, argv, opening
-from deployer.applier.events import Event, parse_events
-from deployer.errors import UnreachableError
-from deployer.facts import Facts, LiveFile, ManifestEntry, Observation, Release, ServiceState, Version
+from deployer.applier.events import Event, count
+from deployer.applier.told import understood
+from deployer.facts import (
+    Facts,
+    LiveFile,
+    ManifestEntry,
+    Observation,
+    Pending,
+    Release,
+    ServiceState,
+    Version,
+)
 from deployer.release import ORIGINAL, parse_manifest_line
-from deployer.standing import Stored, Worker
-from deployer.transport import Result, Transport
+from deployer.standing import Cut, Stored, Worker
 
 # What the distributions bring, for hosts that do not have it yet.
 _NGINX = {
@@ -35,48 +43,9 @@ _PHP = {
 _TOMCAT = {"buster": "9", "bullseye": "9", "focal": "9", "jammy": "9"}
 
 
-async def observe(transport: Transport, privilege: Privilege, questions: Sequence[str] = ()) -> Observation:
-    """Look at the host once.
-
-    Args:
-        transport: An open connection.
-        privilege: How to become root.
-        questions: What to ask beyond the current release: `package:NAME`, `service:NAME`, `dir:PATH`,
-            `file:PATH`, `text:PATH`, `manifests` (of all releases), `journal`, `stored` (certificates,
-            damaged ones too), `workers`.
-
-    Raises:
-        UnreachableError: The connection was lost, or root could not be had.
-    """
-    result = await transport.run(argv(privilege, "observe", *questions), stdin=_once(opening(privilege)))
-    events = tuple(parse_events(result.stdout))
-    _require_end(events, result, privilege)
-    return read_observation(events)
-
-
-async def _once(chunk: bytes) -> AsyncIterator[bytes]:
-    yield chunk
-
-
-def _require_end(events: Sequence[Event], result: Result, privilege: Privilege) -> None:
-    if unprivileged := next((event for event in events if event.kind == "unprivileged"), None):
-        raise UnreachableError(
-            f"logged in as {unprivileged[0]}, but deploying needs root",
-            next_step="set ansible_become: true in the inventory",
-        )
-    if events and events[-1].kind == "end":
-        return
-    said = (result.stderr or result.stdout).strip().splitlines()
-    last = said[-1] if said else f"exit code {result.exit_code}"
-    if privilege.become and "sudo" in last:
-        raise UnreachableError(
-            f"sudo refused: {last}", next_step="-K asks for sudo's password; or allow NOPASSWD for this user"
-        )
-    raise UnreachableError(f"the host's script did not run to its end: {last}")
-
-
 def read_observation(events: Sequence[Event]) -> Observation:
     """Build an observation of what the script said."""
+    events = understood(events)
     texts = {event[0]: base64.b64decode(event[1]) for event in _of("text", events)}
     return Observation(
         facts=read_facts(events),
@@ -96,8 +65,14 @@ def read_observation(events: Sequence[Event]) -> Observation:
         renewals={event[0]: event[2] for event in _of("cert", events) if event[2]},
         stored={event[0]: _stored(event) for event in _of("stored", events)},
         workers=tuple(_worker(event) for event in _of("worker", events)),
+        cut=next((Cut(event[0], count(event[1])) for event in _of("cut", events)), None),
+        foreign=tuple(event[0] for event in _of("foreign", events)),
+        leftovers=tuple(event[0] for event in _of("leftover", events)),
         journal=tuple(event[0] for event in _of("journal", events)),
+        sites=base64.b64decode(_last("sites", events)),
+        pristine=_last("pristine", events) == "yes",
         lock=_last("lock", events),
+        pending=next((Pending(event[0], event[1], until=event[2]) for event in _of("pending", events)), None),
     )
 
 
@@ -130,10 +105,8 @@ def _stored(event: Event) -> Stored:
 
 
 def _worker(event: Event) -> Worker:
-    connections = int(event[3]) if event[3] else None
-    return Worker(
-        int(event[0]), draining=event[1] == "draining", age=int(event[2] or 0), connections=connections
-    )
+    draining = event[1] == "draining"
+    return Worker(int(event[0]), draining=draining, age=int(event[2] or 0), connections=count(event[3]))
 
 
 def _stat(said: str, *, link: str = "", sha256: str = "", text: bytes | None = None) -> LiveFile:
@@ -166,15 +139,39 @@ def read_facts(events: Sequence[Event]) -> Facts:
         tomcat_version=said.get("tomcat_version") or _TOMCAT.get(codename, "10"),
         ipv6=said.get("ipv6") == "yes",
         init=said.get("init", "none"),
-        resolvers=tuple(event[0] for event in _of("resolver", events)),
+        resolvers=_resolvers(events, ipv6=said.get("ipv6") == "yes"),
+        hosts=_hosts(events, ipv6=said.get("ipv6") == "yes"),
     )
+
+
+def _resolvers(events: Iterable[Event], *, ipv6: bool) -> tuple[str, ...]:
+    """Each once, as nginx writes them; what stands behind the address in resolv.conf is no part of it."""
+    written = (_address((event[0].split() or [""])[0], ipv6=ipv6) for event in _of("resolver", events))
+    return tuple(dict.fromkeys(address for address in written if address))
+
+
+def _hosts(events: Iterable[Event], *, ipv6: bool) -> tuple[tuple[str, str], ...]:
+    found = ((event[0], _address(event[1], ipv6=ipv6)) for event in _of("name", events))
+    return tuple(dict.fromkeys(pair for pair in found if pair[1]))
+
+
+def _address(text: str, *, ipv6: bool) -> str:
+    """`text` as nginx writes an address; empty where it takes none: a zone (`fe80::1%eth0`), no IPv6 here."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return ""
+    if address.version == 4:
+        return str(address)
+    return f"[{address}]" if ipv6 and not address.scope_id else ""
 
 
 def _modules(nginx: str, version: Version) -> frozenset[str]:
     """Debian builds HTTP/3 in since 1.26: what matters of a package that is yet to come."""
     if nginx:
-        return frozenset(re.findall(r"--with-([a-z0-9_]+)_module", nginx))
-    return frozenset({"http_v3"} if version >= (1, 26) else ())
+        jit = {"pcre_jit"} if "--with-pcre-jit" in nginx else set()
+        return frozenset({*re.findall(r"--with-([a-z0-9_]+)_module", nginx), *jit})
+    return frozenset({"http_stub_status", "pcre_jit"} | ({"http_v3"} if version >= (1, 26) else set()))
 
 
 def _version(text: str) -> Version:

@@ -47,6 +47,8 @@ class Orders:
         target: The release to switch to.
         picked: The target is on the host already: a rollback, a reload that is owed, new certificates alone.
         keep: How many releases to keep.
+        confirm_within: Seconds in which the switched host must be confirmed.
+        go_within: Seconds in which the host must be told that it may switch.
         nginx: The nginx version that the templates were rendered for, empty where it does not matter.
         packages: To be installed.
         directories: To be made.
@@ -66,6 +68,8 @@ class Orders:
     target: str
     picked: bool
     keep: int = 5
+    confirm_within: int = 60
+    go_within: int = 60
     nginx: str = ""
     packages: Sequence[str] = ()
     directories: Mapping[str, Directory] | None = None
@@ -87,6 +91,8 @@ class Orders:
             f"to {self.target}",
             f"pick {'yes' if self.picked else 'no'}",
             f"keep {self.keep}",
+            f"confirm-within {self.confirm_within}",
+            f"go-within {self.go_within}",
             *([f"nginx {self.nginx}"] if self.nginx else ()),
             *(f"package {name}" for name in self.packages),
             *(
@@ -114,28 +120,35 @@ def _encoded(command: Command) -> str:
     )
 
 
-def archive(bundle: Bundle | None, record: Record | None, certificates: Sequence[Certificate]) -> bytes:
+def archive(
+    bundle: Bundle | None, record: Record | None, certificates: Sequence[Certificate], *, sites: bytes = b""
+) -> bytes:
     """Pack a new release and new certificates as one tar.
 
     Args:
         bundle: Its files go below `root/`; None where no new release is made.
         record: Who made it of what; its `release` is the name that the files are written for.
         certificates: They go below `certs/NAME/`.
+        sites: What the sites are in this release, for its sites.json, which only root may read.
 
     Returns:
-        An uncompressed tar without owners or times: the manifest says who owns what. Empty bytes where
-        there is nothing to send.
+        An uncompressed tar with modes, without owners or times: the manifest says who owns what. Empty bytes
+        where there is nothing to send.
     """
     members = {
-        f"certs/{each.name}/{name}": content
+        f"certs/{each.name}/{name}": (content, 0o600)
         for each in certificates
         for name, content in (("fullchain.pem", each.fullchain), ("privkey.pem", each.key.reveal().encode()))
     }
     if bundle is not None and record is not None:
-        members |= {f"root{path}": file.at(record.release) for path, file in bundle.files.items()}
-        members["manifest"] = manifest_lines(manifest(bundle, record.release)).encode()
-        members["release.json"] = record.to_json().encode() + b"\n"
-        members["asks"] = _asks(bundle).encode()
+        members |= {
+            f"root{path}": (file.at(record.release), file.mode) for path, file in bundle.files.items()
+        }
+        members["manifest"] = manifest_lines(manifest(bundle, record.release)).encode(), 0o644
+        members["release.json"] = record.to_json().encode() + b"\n", 0o644
+        members["asks"] = _asks(bundle).encode(), 0o644
+        if sites:
+            members["sites.json"] = sites, 0o600
     return _tar(members) if members else b""
 
 
@@ -150,12 +163,13 @@ def _asks(bundle: Bundle) -> str:
     return "".join(f"{question}\n" for question in questions)
 
 
-def _tar(members: Mapping[str, bytes]) -> bytes:
+def _tar(members: Mapping[str, tuple[bytes, int]]) -> bytes:
+    """Pack members by name, each its content and mode."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for name, content in sorted(members.items()):
+        for name, (content, mode) in sorted(members.items()):
             member = tarfile.TarInfo(name)
             member.size = len(content)
-            member.mode = 0o600
+            member.mode = mode
             tar.addfile(member, io.BytesIO(content))
     return buffer.getvalue()

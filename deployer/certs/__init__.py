@@ -6,7 +6,7 @@ more module with the four functions of `deployer.certs.source.Source` and its li
 """
 
 from deployer.certs.acme import Issue
-from deployer.certs.authorities import rotate_all, sealed, unseal
+from deployer.certs.authorities import make_all, rotate_all, sealed, unseal
 from deployer.certs.checks import check
 from deployer.certs.served import describe
 from deployer.certs.sites import ca_notice, certificates, decide, obtain, to_issue, trust
@@ -21,6 +21,7 @@ __all__ = [
     "check",
     "decide",
     "describe",
+    "make_all",
     "obtain",
     "rotate_all",
     "sealed",

@@ -11,7 +11,7 @@ from deployer.model.host import Host
 def at(host: Host, value: str, *, problem: Problem) -> Problem:
     """Address a problem below the value `value`: its own place, or that of the nearest value around it."""
     path = f"{value}.{problem.path}" if problem.path else value
-    return replace(problem, path=path, place=_place(host, path))
+    return replace(problem, path=host.written(path), place=_place(host, path))
 
 
 def _place(host: Host, path: str) -> Place | None:

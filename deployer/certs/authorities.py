@@ -36,6 +36,25 @@ def rotate_all(hosts: Sequence[Host], now: datetime) -> tuple[Path, ...]:
     return tuple(folder / ca_folder.CERTIFICATE for folder in _folders(hosts))
 
 
+def make_all(hosts: Sequence[Host], now: datetime) -> None:
+    """Make each local CA of `hosts` that does not exist yet.
+
+    Raises:
+        CertificateError: One cannot be read or made.
+    """
+    for folder in _folders(hosts):
+        ca_folder.load_or_make(folder, now)
+
+
+def certificates_of(hosts: Sequence[Host]) -> Iterator[tuple[str, Path]]:
+    """Yield for each local CA of `hosts` how the inventory names it, and where its certificate is."""
+    for host in hosts:
+        for site in host.sites:
+            if site.tls and site.tls.local_ca:
+                said = site.tls.local_ca.directory or "the default folder"
+                yield said, local_ca.certificate_path(site, Path(host.directory))
+
+
 def _folders(hosts: Sequence[Host]) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(folder.resolve() for host in hosts for folder in _of(host)))
 

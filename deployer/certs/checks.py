@@ -7,7 +7,7 @@ from pathlib import Path
 from deployer.certs import client_ca
 from deployer.certs.address import at
 from deployer.certs.sites import SOURCES, certificates, source_name
-from deployer.certs.source import Findings
+from deployer.certs.source import SECOND, Findings
 from deployer.errors import CertificateError, Problem
 from deployer.model.host import Host
 from deployer.model.site import Site, Tls
@@ -15,6 +15,8 @@ from deployer.model.site import Site, Tls
 
 def check(hosts: Sequence[Host], now: datetime) -> tuple[str, ...]:
     """Judge the certificates of all sites of `hosts`; contacts nothing, makes nothing.
+
+    Those of sites in quarantine have been judged when they were put in place.
 
     What many hosts share is read once and reported once.
 
@@ -33,6 +35,8 @@ def check(hosts: Sequence[Host], now: datetime) -> tuple[str, ...]:
     warnings: dict[str, None] = {}
     for host in hosts:
         for site, tls, value in certificates(host):
+            if site.name.removesuffix(SECOND) in host.kept:
+                continue
             key = (site.name, site.server_names, tls, host.directory)
             if key not in judged:
                 judged[key] = _judge(site, tls, folder=Path(host.directory), now=now)
@@ -48,7 +52,7 @@ def check(hosts: Sequence[Host], now: datetime) -> tuple[str, ...]:
 def _of_clients(host: Host, *, now: datetime) -> Iterator[Problem]:
     """Yield what is wrong with the CAs whose certificates visitors may have."""
     for index, site in enumerate(host.sites):
-        if site.tls and site.tls.client_ca:
+        if site.tls and site.tls.client_ca and site.name not in host.kept:
             for problem in client_ca.problems(site.tls.client_ca, Path(host.directory), now=now):
                 yield at(host, f"sites[{index}].tls", problem=problem)
 

@@ -20,7 +20,8 @@ CA_LIFETIME = timedelta(days=3650)
 LEAF_LIFETIME = timedelta(days=90)
 SELF_SIGNED_LIFETIME = timedelta(days=365)
 
-_CLOCK_SKEW = timedelta(hours=1)
+# A controller whose clock is a day ahead must not issue what visitors refuse until tomorrow.
+_CLOCK_SKEW = timedelta(days=2)
 _LONGEST_COMMON_NAME = 64
 
 

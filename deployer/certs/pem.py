@@ -1,5 +1,6 @@
 """Certificates and keys as PEM (RFC 7468): read with words for what is wrong, written plainly."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography import x509
@@ -64,8 +65,9 @@ def read_key(value: Secret, folder: Path) -> bytes:
         ) from None
 
 
+@lru_cache(maxsize=256)
 def parse_chain(pem: bytes) -> Chain:
-    """Parse certificates in PEM.
+    """Parse certificates in PEM; the same for all hosts that have the same.
 
     Raises:
         CertificateError: It is not PEM, not a certificate, or broken.

@@ -51,26 +51,30 @@ def _second(site: Site, tls: Tls) -> Iterator[tuple[Site, Tls]]:
 
 
 def decide(
-    host: Host, live: Mapping[str, bytes], now: datetime, *, renew: bool = False
+    host: Host, live: Mapping[str, bytes], now: datetime, *, renew: bool = False, kept: bool = False
 ) -> tuple[Decision, ...]:
     """Say for each certificate of the sites whether the one on the host stays.
 
-    Reads certificates on the controller, makes and changes nothing.
+    That of a site in quarantine stays unasked. Reads certificates on the controller, makes and
+    changes nothing.
 
     Args:
         host: Its sites in inventory order give the order of the decisions.
         live: Site name to the chain in PEM that the host holds intact (`Observation.certificates`).
         now: Aware, UTC.
         renew: Replace also what is good still, where we are who issues it.
+        kept: Ask of sites in quarantine all the same, where we are who issues it.
 
     Raises:
         CertificateError: What the controller holds cannot be read.
     """
     decisions = []
     for site, tls, value in certificates(host):
+        ours = source_name(tls) in _ISSUED_HERE
+        if site.name.removesuffix(SECOND) in host.kept and not (kept and ours):
+            continue
         with addressed(host, value):
             made = _decide(site, tls, folder=Path(host.directory), live=live.get(site.name), now=now)
-        ours = source_name(tls) in _ISSUED_HERE
         decisions.append(Decision(site.name, needed=True, reason=_ON_REQUEST) if renew and ours else made)
     return tuple(decisions)
 

@@ -5,17 +5,15 @@ import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, RenderableType
-from rich.table import Table
-
+from deployer.cli.screen import Screen
 from deployer.errors import DeployerError
 from deployer.outcome import INTERRUPTED_EXIT_CODE
 from deployer.report import document, text
 
-# Piped text has no width: a table must not be folded into 80 columns that nobody has.
-_ENDLESS = 10_000
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 @dataclass(frozen=True)
@@ -31,15 +29,8 @@ class Answer:
 
     exit_code: int
     document: Mapping[str, Any]
-    text: list[RenderableType] = field(default_factory=list)
+    text: "list[RenderableType]" = field(default_factory=list)
     to_stderr: bool = False
-
-
-def console(*, stderr: bool = False) -> Console:
-    """Return a console that prints what it is given: no markup, no guessing of colours."""
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else _ENDLESS
-    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False)
 
 
 def of_error(command: str, error: DeployerError) -> Answer:
@@ -69,6 +60,6 @@ def show(answer: Answer, *, as_json: bool) -> None:
         # Not through rich: it would fold long lines and colour them.
         sys.stdout.write(json.dumps(answer.document, indent=2, ensure_ascii=False, default=str) + "\n")
         return
-    where = console(stderr=answer.to_stderr)
+    screen = Screen(stderr=answer.to_stderr)
     for renderable in answer.text:
-        where.print(renderable, soft_wrap=not isinstance(renderable, Table))
+        screen.print(renderable)

@@ -1,7 +1,6 @@
 """How a function becomes a command: options in, answer out, everything caught in one place."""
 
 import inspect
-import os
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -9,21 +8,11 @@ from typing import Any, TypeVar
 import typer
 
 from deployer.cli.answer import Answer, of_bug, of_error, of_interrupt, show
+from deployer.cli.late import EXIT_CODES
+from deployer.cli.streams import unwritten
 from deployer.errors import DeployerError
 
 Options = TypeVar("Options")
-
-EXIT_CODES = """[bold]Exit codes[/]; with several hosts, the worst
-0  done, or nothing to do
-1  a bug in deployer, or its result could not be written
-2  usage or inventory; nothing was contacted
-3  the plan has changes (--exit-code only); or certs --max-days found something
-4  a host is unreachable
-5  refused by validation, nothing changed; or verify found a probe failing; or a CA issued no certificate
-6  gone back after the switch
-7  locked by another run
-8  the lab or Docker is not available
-130  interrupted, and nothing worse"""
 
 
 def takes(
@@ -56,19 +45,10 @@ def _shown(answer: Answer, *, as_json: bool) -> int:
     try:
         show(answer, as_json=as_json)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Who reads has had enough: that is no failure of the run.
-        _stop_writing()
     except OSError as error:
-        _stop_writing()
-        typer.echo(f"deployer: the result could not be written: {error.strerror}", err=True)
-        return answer.exit_code or 1
+        failed = unwritten(error)
+        return answer.exit_code or failed
     return answer.exit_code
-
-
-def _stop_writing() -> None:
-    """Send what is still buffered nowhere, or Python complains once more at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _answer(function: Callable[[Options], Answer], options: Options, command: str, *, debug: bool) -> Answer:

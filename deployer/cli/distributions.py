@@ -3,13 +3,15 @@
 from deployer.errors import UsageError
 from deployer.facts import Facts
 
-# Versions that each release ships: packages.debian.org, packages.ubuntu.com.
+_PLAIN = frozenset({"http_stub_status"})
+
+# Versions that each release ships, as the distributions' package searches tell.
 _KNOWN = {
-    "bullseye": Facts("debian", "11", "bullseye", (1, 18, 0), frozenset(), (1, 1, 1), "7.4", "9"),
-    "bookworm": Facts("debian", "12", "bookworm", (1, 22, 1), frozenset(), (3, 0, 0), "8.2", "10"),
-    "trixie": Facts("debian", "13", "trixie", (1, 26, 3), frozenset({"http_v3"}), (3, 5, 0), "8.4", "10"),
-    "jammy": Facts("ubuntu", "22.04", "jammy", (1, 18, 0), frozenset(), (3, 0, 2), "8.1", "9"),
-    "noble": Facts("ubuntu", "24.04", "noble", (1, 24, 0), frozenset(), (3, 0, 13), "8.3", "10"),
+    "bullseye": Facts("debian", "11", "bullseye", (1, 18, 0), _PLAIN, (1, 1, 1), "7.4", "9"),
+    "bookworm": Facts("debian", "12", "bookworm", (1, 22, 1), _PLAIN, (3, 0, 0), "8.2", "10"),
+    "trixie": Facts("debian", "13", "trixie", (1, 26, 3), _PLAIN | {"http_v3"}, (3, 5, 0), "8.4", "10"),
+    "jammy": Facts("ubuntu", "22.04", "jammy", (1, 18, 0), _PLAIN, (3, 0, 2), "8.1", "9"),
+    "noble": Facts("ubuntu", "24.04", "noble", (1, 24, 0), _PLAIN, (3, 0, 13), "8.3", "10"),
 }
 
 CODENAMES = tuple(_KNOWN)

@@ -6,32 +6,30 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import typer
-from rich.console import Console, RenderableType
-from rich.table import Table
-from rich.text import Text
-
 from deployer.cli import walks
-from deployer.cli.answer import Answer, console
-from deployer.cli.command import takes
-from deployer.cli.options import Apply, Common, LabHost, LabLogs, LabUp
+from deployer.cli.answer import Answer
+from deployer.cli.lab_options import LabHost, LabLogs, LabUp
+from deployer.cli.options import Apply, Common
+from deployer.cli.screen import Screen
 from deployer.errors import LabError
 from deployer.report import document
+from deployer.report.spans import Text
+from deployer.report.text import table_of
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from deployer.lab import LabStatus
 
 NAME = "abc.test"
 """The lab's site."""
-
-app = typer.Typer(help="The Docker lab: real Debian hosts to try everything on.", no_args_is_help=True)
 
 
 def up(options: LabUp) -> Answer:
     """Start the lab, apply lab/inventory.yaml to it, and print the addresses."""
     from deployer import lab  # late: starts fast
 
-    status = _started(console(stderr=True))
+    status = _started(Screen(stderr=True))
     if not options.apply:
         return Answer(0, status.to_json(), _addresses(status))
     inventory = _typed(lab.find().inventory)
@@ -70,17 +68,10 @@ def logs(options: LabLogs) -> NoReturn:
     _become(lab.logs_argv(options.name or None))
 
 
-takes(app, "up", LabUp, prefix="lab ")(up)
-takes(app, "down", Common, prefix="lab ")(down)
-takes(app, "status", Common, prefix="lab ")(status)
-takes(app, "ssh", LabHost, prefix="lab ")(ssh)
-takes(app, "logs", LabLogs, prefix="lab ")(logs)
-
-
-def _started(screen: Console) -> "LabStatus":
+def _started(screen: Screen) -> "LabStatus":
     from deployer import lab  # late: starts fast
 
-    return lab.up(lambda note: screen.print(f"lab: {note}", soft_wrap=True))
+    return lab.up(lambda note: screen.print(f"lab: {note}"))
 
 
 def _become(argv: list[str]) -> NoReturn:
@@ -96,16 +87,14 @@ def _typed(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _not_running(now: "LabStatus") -> list[RenderableType]:
+def _not_running(now: "LabStatus") -> "list[RenderableType]":
     waiting = f"not ready: {', '.join(now.waiting)}" if now.members else "the lab does not run"
     return [waiting, "  next: deployer lab up"]
 
 
-def _addresses(now: "LabStatus") -> list[RenderableType]:
+def _addresses(now: "LabStatus") -> "list[RenderableType]":
     told = now.to_json()
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("host", "https", "http", "ssh"):
-        table.add_column(column, overflow="fold")
+    table = table_of("host", "https", "http", "ssh")
     for host, addresses in told["hosts"].items():
         https, http = (_url(scheme, addresses.get(scheme, "")) for scheme in ("https", "http"))
         table.add_row(host, https, http, addresses.get("ssh", f"deployer lab ssh {host}"))

@@ -1,5 +1,6 @@
 """From options to hosts: the inventory with `--set` and `--limit`, sudo's password, certificates."""
 
+import gc
 import getpass
 import os
 import sys
@@ -34,12 +35,15 @@ def load(options: Selecting) -> "Inventory":
     from deployer import inventory, roles
 
     folders = role_folders(options.inventory)
-    return inventory.load(
+    loaded = inventory.load(
         options.inventory,
         set_values=values,
         known_variables=roles.default_variable_names(folders),
         known_roles=roles.role_names(folders),
     )
+    gc.freeze()  # it is there to stay, as all that was imported
+    gc.set_threshold(50_000)
+    return loaded
 
 
 def select(options: Selecting) -> "tuple[Host, ...]":
@@ -52,12 +56,38 @@ def select(options: Selecting) -> "tuple[Host, ...]":
     if options.limit is not None and not options.limit.strip():
         # An unset variable of a script must not mean every host.
         raise UsageError("--limit is empty; leave it out for all hosts")
-    hosts = loaded.hosts if options.limit is None else loaded.select(options.limit)
+    hosts = loaded.hosts if options.limit is None else loaded.select(read_limit(options.limit))
     if not hosts:
         raise UsageError(f"{options.inventory} has no hosts", next_step="deployer schema")
     if isinstance(options, Walking) and options.ask_become_password:
         return with_become_password(hosts, ask_password())
     return hosts
+
+
+def read_limit(limit: str) -> str:
+    """Put the patterns of files in the place of `@FILE`, one per line.
+
+    Raises:
+        UsageError: A file cannot be read, or has no pattern.
+    """
+    parts = []
+    for part in map(str.strip, limit.split(",")):
+        parts += _patterns_of(part[1:]) if part.startswith("@") else [part]
+    return ",".join(parts)
+
+
+def _patterns_of(file: str) -> list[str]:
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise UsageError(f"--limit @{file} cannot be read: {reason}") from error
+    lines = [line.strip() for line in text.splitlines()]
+    patterns = [line for line in lines if line and not line.startswith("#")]
+    if not patterns:
+        # As with an empty --limit: nothing must not mean every host.
+        raise UsageError(f"--limit @{file}: the file names no host")
+    return patterns
 
 
 def parse_set(pairs: Sequence[str]) -> dict[str, str]:
@@ -104,6 +134,13 @@ def unseal_authorities(hosts: "Sequence[Host]") -> None:
     for key in certs.sealed(hosts):
         if sys.stdin.isatty():
             certs.unseal(key, Secret(getpass.getpass(f"passphrase of {key}: ")))
+
+
+def make_authorities(hosts: "Sequence[Host]") -> None:
+    """Make the local CAs that do not exist yet; CertificateError where one cannot be made."""
+    from deployer import certs
+
+    certs.make_all(hosts, datetime.now(UTC))
 
 
 def ask_password() -> str:

@@ -6,10 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from deployer.cli.answer import Answer
-from deployer.cli.command import takes
 from deployer.cli.loading import certificates_to_trust, check_certificates, select, unseal_authorities
 from deployer.cli.options import Certs, Walking
 from deployer.cli.origin import who
@@ -23,12 +20,6 @@ if TYPE_CHECKING:
     from deployer.model.host import Host
 
 SOMETHING_ENDS = 3
-
-
-def register(app: typer.Typer) -> None:
-    """Give `app` the commands of this module."""
-    takes(app, "certs", Certs)(certs)
-    takes(app, "status", Walking)(status)
 
 
 def certs(options: Certs) -> Answer:

@@ -4,14 +4,10 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-import typer
 
 from deployer.cli import distributions, tree
 from deployer.cli.answer import Answer, of_error
-from deployer.cli.command import takes
 from deployer.cli.loading import check_certificates, role_folders, select
 from deployer.cli.options import Common, Init, Render, Selecting
 from deployer.errors import InventoryError, Problem, UsageError
@@ -19,18 +15,7 @@ from deployer.report import document, text
 from deployer.report.words import count
 
 if TYPE_CHECKING:
-    from deployer.bundle import Bundle
-    from deployer.facts import Facts
     from deployer.model.host import Host
-    from deployer.model.role import Role
-
-
-def register(app: typer.Typer) -> None:
-    """Give `app` the commands of this module."""
-    takes(app, "init", Init)(init)
-    takes(app, "validate", Selecting)(validate)
-    takes(app, "render", Render)(render)
-    takes(app, "schema", Common)(schema)
 
 
 def init(options: Init) -> Answer:
@@ -69,10 +54,15 @@ def validate(options: Selecting) -> Answer:
 
 def render(options: Render) -> Answer:
     """Write the files that hosts would get to a folder, for a fresh host of one distribution."""
+    from deployer.compiling import Compiler  # late: starts fast
+
     facts = distributions.facts_of(options.facts_os)
     hosts = select(options)
-    compiler = Compiler(role_folders(options.inventory))
-    written = {host.name: tree.write(options.out / host.name, compiler.bundle(host, facts)) for host in hosts}
+    compiler, folders = Compiler(), role_folders(options.inventory)
+    written = {
+        host.name: tree.write(options.out / host.name, compiler.compile(host, facts, folders).bundle)
+        for host in hosts
+    }
     told = document.envelope("render", 0) | {
         "out": str(options.out),
         "hosts": [{"host": host, "files": list(files)} for host, files in written.items()],
@@ -89,35 +79,16 @@ def schema(options: Common) -> Answer:
     return Answer(0, told, [json.dumps(told, indent=2)])
 
 
-class Compiler:
-    """Bundles of hosts; each role is read once."""
-
-    def __init__(self, folders: Sequence[Path]) -> None:
-        self._folders = folders
-        self._roles: dict[str, Role] = {}
-
-    def bundle(self, host: "Host", facts: "Facts") -> "Bundle":
-        """Compile the bundle of `host`.
-
-        Raises:
-            RoleError: A role or a template is wrong.
-        """
-        from deployer import render, roles  # late: starts fast
-
-        for name in host.roles:
-            if name not in self._roles:
-                self._roles[name] = roles.load_role(name, self._folders)
-        return render.render_bundle(host, [self._roles[name] for name in host.roles], facts)
-
-
 def _role_errors(hosts: "Sequence[Host]", options: Selecting) -> Iterator[UsageError]:
     """Compile one host of each kind; hosts that share settings and groups make the same mistakes."""
-    compiler = Compiler(role_folders(options.inventory))
+    from deployer.compiling import Compiler  # late: starts fast
+
+    compiler, folders = Compiler(), role_folders(options.inventory)
     facts = distributions.facts_of("bookworm")
     kinds = {(id(host.settings), host.groups): host for host in reversed(hosts)}
     for host in reversed(kinds.values()):
         try:
-            compiler.bundle(host, facts)
+            compiler.compile(host, facts, folders)
         except UsageError as error:
             yield error
 

@@ -4,7 +4,9 @@ import getpass
 import os
 import socket
 import subprocess
+from functools import cached_property, partial
 from pathlib import Path
+from threading import Lock
 
 _GIT_SECONDS = 5
 
@@ -16,6 +18,30 @@ def who() -> str:
     except (KeyError, OSError):  # a container's user id without a name
         user = f"uid{os.getuid()}"
     return f"{user}@{socket.gethostname()}"
+
+
+class Revision:
+    """The revision of a folder, looked up when it is first asked for; threads may ask at a time.
+
+    Most runs make no release, and git takes longer than all else that they do on a host.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = Lock()
+
+    def __call__(self) -> str:
+        """Return what `revision` says, which is asked once."""
+        with self._lock:
+            return self._found
+
+    @cached_property
+    def _found(self) -> str:
+        return revision(self._folder)
+
+    def __reduce__(self) -> tuple[type[partial[str]], tuple[type[str], str]]:
+        """Take the answer along: another machine may not have the folder."""
+        return (partial, (str, self()))
 
 
 def revision(folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from deployer.applier import Applied
 from deployer.bundle import Bundle
@@ -43,13 +44,37 @@ def outcome(
         target: The release that was to be switched to.
         bundle: What was rendered, to find the inventory's line; None for a release kept.
     """
+    ended = _ending(host, applied, seen=seen, target=target, bundle=bundle)
+    return replace(ended, live=applied.live)
+
+
+def _ending(
+    host: str,
+    applied: Applied,
+    *,
+    seen: Observation,
+    target: str,
+    bundle: Bundle | None,
+) -> Outcome:
     serving = seen.running or seen.current
     phase = Phase(applied.phase)
     match applied.ending:
         case "ok" if applied.unissued:
-            return _incomplete(host, applied, target)
+            return replace(_incomplete(host, applied, target), replaced=_replaced(seen, target))
         case "ok":
-            return Outcome(host, State.CHANGED, phase, serving=target)
+            return Outcome(host, State.CHANGED, phase, serving=target, replaced=_replaced(seen, target))
+        case "unconfirmed":
+            sentence = f"release {target} serves until {applied.reason} unless it is confirmed"
+            return Outcome(
+                host,
+                State.UNCONFIRMED,
+                phase,
+                message=sentence,
+                serving=target,
+                replaced=_replaced(seen, target),
+            )
+        case "moved":
+            return Outcome(host, State.LOCKED, phase, message=applied.reason, serving=serving)
         case "locked":
             message = f"another run holds the host: {applied.reason}"
             return Outcome(host, State.LOCKED, phase, message=message, serving=serving)
@@ -61,12 +86,17 @@ def outcome(
         case "stuck":
             message, state = applied.reason, State.REVERTED
         case "stale":
-            message = f"nginx {applied.reason} was installed, which is not the version that was planned for"
+            message = f"nginx changed its version during this run, and is {applied.reason} now"
             state = State.REFUSED
         case _:
             message, state = _refusal(applied, serving), State.REFUSED
     said = (*_explain(applied.said, bundle), *_unissued(applied))
     return Outcome(host, state, phase, message=message, said=said, serving=serving)
+
+
+def _replaced(seen: Observation, target: str) -> str:
+    """Return what `target` took the place of; empty where the release has stayed."""
+    return "" if target == seen.current else seen.current or ORIGINAL
 
 
 def _incomplete(host: str, applied: Applied, target: str) -> Outcome:
@@ -143,15 +173,21 @@ def _explain(said: Sequence[str], bundle: Bundle | None) -> Iterator[str]:
     nginx ends by naming the staged file, which is gone by then: that line helps nobody after another.
     """
     for line in [line for line in said if not _SUMMARY.match(line)] or said:
-        match = _AT.match(line)
-        if match is None:
+        rendered = rendered_place(line)
+        if rendered is None:
             yield line
             continue
-        path, number = _ROOT.sub("", match["path"]), int(match["line"])
-        yield f"{match['text']}  (rendered {path.lstrip('/')}:{number})"
+        text, path, number = rendered
+        yield f"{text}  (rendered {path.lstrip('/')}:{number})"
         if bundle and (origin := bundle.origin(path, number)):
             place, value = origin
             yield f"from {place.file}:{place.line}  {value}".rstrip()
+
+
+def rendered_place(line: str) -> tuple[str, str, int] | None:
+    """Take what nginx said apart: its words, the managed path that they are about, the line there from 1."""
+    match = _AT.match(line)
+    return (match["text"], _ROOT.sub("", match["path"]), int(match["line"])) if match else None
 
 
 def broken(results: Sequence[ProbeResult]) -> str:

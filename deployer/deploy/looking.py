@@ -1,11 +1,17 @@
 """Walks that only look: verify and history."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from deployer import probes
+from deployer.deploy.records import in_quarantine
+from deployer.deploy.running import PATIENCE
 from deployer.deploy.session import Reach, Watch, opened
 from deployer.facts import Observation, Release
 from deployer.model.host import Host
-from deployer.outcome import Outcome, Phase, ReleaseRecord, State
+from deployer.outcome import Outcome, Phase, ProbeResult, State, Verdict
 from deployer.release import ORIGINAL, parse_record
+from deployer.standing import ReleaseRecord
 
 _ANYWHERE = Reach()
 
@@ -26,8 +32,26 @@ async def verify(host: Host, watch: Watch, *, reach: Reach = _ANYWHERE) -> Outco
             Phase.PROBE,
             serving=seen.running,
             probes=results,
-            warnings=session.warnings(seen),
+            warnings=(*session.warnings(seen), *in_quarantine(seen)),
         )
+
+
+async def verify_again(
+    host: Host, before: Sequence[ProbeResult], watch: Watch, *, reach: Reach = _ANYWHERE
+) -> Outcome:
+    """Ask once more those questions of `before` that were answered well, as patiently as after a switch.
+
+    Raises:
+        UnreachableError: No connection, or it was lost.
+    """
+    passed = {probe.key for probe in before if probe.verdict == Verdict.PASSED}
+    async with opened(host, watch, reach) as session:
+        seen = await session.observe()
+        session.enter(Phase.PROBE)
+        questions = [question for question in probes.questions(host) if question.key in passed]
+        results = await session.ask(questions, seen.certificates, patience=PATIENCE)
+        looked = Outcome(host.name, State.UNCHANGED, Phase.PROBE, serving=seen.running, probes=results)
+        return replace(looked, linked=seen.current)
 
 
 async def history(host: Host, watch: Watch, *, reach: Reach = _ANYWHERE) -> Outcome:
@@ -59,7 +83,7 @@ def told(release: Release, seen: Observation) -> ReleaseRecord:
         who=record.who,
         revision=record.revision,
         version=record.version,
-        note=note,
+        note=note or "; ".join(record.quarantined.values()),
     )
 
 

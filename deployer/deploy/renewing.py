@@ -3,15 +3,18 @@
 from dataclasses import dataclass, field, replace
 
 from deployer import certs, probes
-from deployer.deploy.applying import current_record
-from deployer.deploy.certificates import certified, served
+from deployer.deploy.certifying import certified, served
+from deployer.deploy.drifting import with_backups
 from deployer.deploy.endings import outcome
+from deployer.deploy.quarantining import as_held
+from deployer.deploy.records import current_record
 from deployer.deploy.running import Work, asked, carry_out
 from deployer.deploy.session import Reach, Session, Watch, opened
+from deployer.deploy.substituting import UnfitError
 from deployer.errors import RefusedError
 from deployer.facts import Observation
 from deployer.model.host import Host
-from deployer.outcome import Outcome, Phase, State
+from deployer.outcome import Outcome, Phase
 from deployer.plan import Plan, make_plan, unanswered, with_issues
 from deployer.release import Record, Target
 
@@ -40,18 +43,32 @@ async def renew(host: Host, options: RenewOptions, watch: Watch) -> Outcome:
         CertificateError: A certificate cannot be had.
     """
     async with opened(host, watch, options.reach) as session:
-        seen = await session.observe("stored")
-        former = current_record(seen)
-        if former is None:
-            raise RefusedError("nothing is deployed here yet: the first apply brings certificates, too")
-        target = _target(seen, former)
-        if questions := unanswered(target, seen):
-            seen = await session.observe("stored", *questions)
-        session.enter(Phase.PLAN)
-        work = _work(session, seen, target, former=former, options=options)
-        if not work.plan.changes:
-            return certified(session, seen, await served(session, seen))
-        return await _carry_out(session, work)
+        return await _renew(session, options)
+
+
+async def _renew(session: Session, options: RenewOptions) -> Outcome:
+    seen = await session.observe("stored")
+    former = current_record(seen)
+    if former is None:
+        raise RefusedError("nothing is deployed here yet: the first apply brings certificates, too")
+    if former.quarantined:
+        session = replace(session, host=await _held(session, former))
+    target = _target(seen, former)
+    if questions := unanswered(target, seen):
+        seen = await session.observe("stored", *questions)
+    session.enter(Phase.PLAN)
+    work = _work(session, seen, target, former=former, options=options)
+    if not work.plan.changes:
+        return certified(session, seen, await served(session, seen))
+    return await _carry_out(session, work)
+
+
+async def _held(session: Session, former: Record) -> Host:
+    """Return the host as it serves: a site in quarantine has the names of its last good version."""
+    try:
+        return as_held(session.host, await session.observe("sites"), former.quarantined)
+    except UnfitError as reason:
+        raise RefusedError(f"which names its sites in quarantine have is not known: {reason}") from reason
 
 
 def _target(seen: Observation, former: Record) -> Target:
@@ -71,7 +88,7 @@ def _work(
     deployed = {site for site, _, kind, *_ in former.probes if kind == "certificate"}
     decisions = tuple(
         decision
-        for decision in certs.decide(host, seen.certificates, now, renew=options.force)
+        for decision in certs.decide(host, seen.certificates, now, renew=options.force, kept=True)
         if decision.needed and decision.name in deployed
     )
     issues = tuple(
@@ -114,13 +131,14 @@ def alone(plan: Plan) -> Plan:
 async def _carry_out(session: Session, work: Work) -> Outcome:
     applied, probed = await carry_out(session, work)
     ended = outcome(session.host.name, applied, seen=work.seen, target=work.release, bundle=None)
-    if ended.state not in (State.CHANGED, State.INCOMPLETE):
+    if not ended.state.switched:
         return replace(ended, probes=probed.results)
     seen = await session.observe("stored")
     looked = certified(session, seen, await served(session, seen))
     return replace(
         ended,
         changes=work.plan.changes,
+        drift=with_backups((), applied.kept),
         probes=probed.results,
         certificates=looked.certificates,
         warnings=looked.warnings,

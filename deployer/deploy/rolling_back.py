@@ -3,12 +3,16 @@
 from dataclasses import dataclass, field, replace
 
 from deployer import probes
-from deployer.deploy.applying import current_record
+from deployer.deploy.conduct import Conduct
+from deployer.deploy.deciding import take_back
+from deployer.deploy.draining import will_cut
+from deployer.deploy.drifting import with_backups
 from deployer.deploy.endings import outcome, still_broken
+from deployer.deploy.records import current_record
 from deployer.deploy.running import Work, asked, carry_out
-from deployer.deploy.session import Reach, Session, Watch, opened
-from deployer.errors import RefusedError
-from deployer.facts import Observation
+from deployer.deploy.session import Reach, Session, Watch, opened, unlocked
+from deployer.errors import LockedError, RefusedError
+from deployer.facts import Observation, Pending
 from deployer.model.host import Host
 from deployer.outcome import Action, Outcome, Phase, State, Verdict
 from deployer.plan import Plan, make_plan, unanswered
@@ -22,31 +26,51 @@ class RollbackOptions:
     Attributes:
         to: A release's name or an unmistakable beginning of it, or `original`; empty for the previous one.
         steps: How many releases back, where `to` is empty.
+        leaving: Go back from this release only; empty for whichever is current. A host that is on `to`
+            already, because nobody confirmed it, is where it should be.
         check: Stop after the plan.
         diff: Accepted for symmetry with apply; a release kept has no text here to show.
         who: `user@controller`, for the hosts' history.
-        revision: Version-control revision of the inventory.
+        conduct: How hosts are changed.
         reach: How hosts are reached.
     """
 
     to: str = ""
     steps: int = 1
+    leaving: str = ""
     check: bool = False
     diff: bool = False
     who: str = "unknown"
-    revision: str = ""
+    conduct: Conduct = field(default_factory=Conduct)
     reach: Reach = field(default_factory=Reach)
+
+    def takes_back(self, pending: Pending | None) -> bool:
+        """Tell whether what is asked is to end a release that waits to be confirmed."""
+        if pending is None or not pending.until or self.check or self.steps > 1:
+            return False
+        return self.to in ("", pending.former)
 
 
 async def rollback(host: Host, options: RollbackOptions, watch: Watch) -> Outcome:
     """Go back to an earlier release: validate, switch, reload, probe, confirm.
 
+    A release that waits to be confirmed is taken back, which is what the host would do by itself.
+
     Raises:
         UnreachableError: No connection, or it was lost; a host that was switched goes back by itself.
         RefusedError: There is no such release.
+        LockedError: Another run is under way, or the host is no longer on the release that is to be left.
     """
     async with opened(host, watch, options.reach) as session:
         seen = await session.observe("manifests")
+        if options.leaving not in ("", seen.current) and seen.current != options.to:
+            raise LockedError(f"another run has put release {seen.current} there since")
+        if options.takes_back(seen.pending):
+            return await take_back(session, who=options.who)
+        if seen.lock:
+            seen = await unlocked(session, "manifests", patience=options.conduct.lock_timeout)
+        if seen.lock and not options.check:
+            raise LockedError(f"another run holds the host: {seen.lock}")
         former = current_record(seen)
         release = pick(seen, to=options.to, steps=options.steps)
         if release == seen.current:
@@ -58,7 +82,11 @@ async def rollback(host: Host, options: RollbackOptions, watch: Watch) -> Outcom
         session.enter(Phase.PLAN, f"to {release}")
         plan = _plan(target, seen, former, release)
         if options.check:
-            return Outcome(host.name, State.PLANNED, Phase.PLAN, serving=seen.running, changes=plan.changes)
+            planned = Outcome(
+                host.name, State.PLANNED, Phase.PLAN, serving=seen.running, changes=plan.changes
+            )
+            warned = (*session.warnings(seen), *will_cut(plan, seen))
+            return replace(planned, drift=plan.drift, warnings=warned)
         then = frozenset(record.probes) if record else frozenset()
         work = Work(
             seen=seen,
@@ -68,6 +96,7 @@ async def rollback(host: Host, options: RollbackOptions, watch: Watch) -> Outcom
             # What the inventory can ask today and the release of that time answered.
             questions=tuple(question for question in probes.questions(host) if asked(question) in then),
             who=options.who,
+            conduct=options.conduct,
             known=frozenset(former.probes) if former else frozenset(),
         )
         return await _carry_out(session, work)
@@ -154,7 +183,12 @@ async def _carry_out(session: Session, work: Work) -> Outcome:
     failed = [result for result in probed.results if result.verdict == Verdict.FAILED]
     return replace(
         ended,
-        changes=work.plan.changes if ended.state == State.CHANGED else (),
+        changes=work.plan.changes if ended.state.switched else (),
         probes=probed.results,
-        warnings=(*session.warnings(work.seen), *still_broken(failed, probed.regressions)),
+        drift=with_backups(work.plan.drift, applied.kept),
+        warnings=(
+            *session.warnings(work.seen),
+            *work.conduct.warnings,
+            *still_broken(failed, probed.regressions),
+        ),
     )

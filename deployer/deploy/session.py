@@ -1,19 +1,26 @@
 """One connection to one host for the length of one walk."""
 
+import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from deployer import applier, certs, probes
+from deployer.drift import leftovers
 from deployer.facts import Observation
 from deployer.model.host import Host
 from deployer.outcome import Phase, ProbeResult
+from deployer.render import backends
 from deployer.transport import Transport
 from deployer.transport.connect import connect
 
 Watch = Callable[[str, Phase, str], None]
 """Called with the host's name, the phase it enters, and a note for people."""
+
+LOCK_INTERVAL = 1.0
+"""Seconds between two looks at a host that another run holds."""
 
 MAX_SKEW = 60
 """Seconds that the clocks of controller and host may differ before we say so."""
@@ -36,11 +43,12 @@ class Reach:
 
 @dataclass
 class Session:
-    """An open connection, who is told of the phases, and how to become root."""
+    """An open connection and what is said on it, who is told of the phases, and how to become root."""
 
     host: Host
     transport: Transport
     privilege: applier.Privilege
+    conversation: applier.Conversation
     watch: Watch
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -49,9 +57,10 @@ class Session:
         self.watch(self.host.name, phase, note)
 
     async def observe(self, *questions: str) -> Observation:
-        """Look at the host once."""
+        """Look at the host once; also which backends' names its /etc/hosts has."""
         self.enter(Phase.OBSERVE)
-        return await applier.observe(self.transport, self.privilege, questions)
+        names = backends.names(self.host.sites, self.host.settings.upstreams)
+        return await self.conversation.observe(*(f"name:{name}" for name in names), *questions)
 
     async def ask(
         self,
@@ -69,21 +78,36 @@ class Session:
         """
         return await probes.ask(
             questions,
-            self.transport.forward,
+            self.transport.stream,
             trust=lambda site: certs.trust(self.host, site, serving=serving),
             on_disk=lambda site: serving.get(site.name),
             timing=probes.Timing(patience=patience),
         )
 
     def warnings(self, seen: Observation) -> tuple[str, ...]:
-        """Warn of what makes an observation doubtful: another run under way, a clock that is off."""
+        """Warn of what makes an observation doubtful (another run, a wrong clock) and of what dpkg left."""
         warnings = [f"another run holds the host: {seen.lock}"] if seen.lock else []
         skew = seen.clock - self.now.timestamp()
         if abs(skew) > MAX_SKEW:
             # Dates of certificates mean little then.
             direction = "ahead of" if skew > 0 else "behind"
             warnings.append(f"the host's clock is {abs(skew):.0f} s {direction} the controller's")
-        return tuple(warnings)
+        return (*warnings, *leftovers(seen))
+
+
+async def unlocked(session: Session, *questions: str, patience: float) -> Observation:
+    """Look at the host; while another run holds it, once more each second.
+
+    Args:
+        session: An open connection.
+        questions: What to ask beyond the current release.
+        patience: Seconds after which the look is returned as it is, `lock` and all.
+    """
+    deadline = time.monotonic() + patience
+    while (seen := await session.observe(*questions)).lock and time.monotonic() < deadline:
+        session.enter(Phase.OBSERVE, f"waiting for the host: {seen.lock}")
+        await asyncio.sleep(LOCK_INTERVAL)
+    return seen
 
 
 @contextlib.asynccontextmanager
@@ -103,7 +127,9 @@ async def opened(host: Host, watch: Watch, reach: Reach) -> AsyncIterator[Sessio
         shell=reach.shell,
         root=reach.root,
     )
+    conversation = applier.Conversation(transport, privilege)
     try:
-        yield Session(host, transport, privilege, watch)
+        yield Session(host, transport, privilege, conversation, watch)
     finally:
+        await conversation.close()
         await transport.close()

@@ -1,5 +1,7 @@
 """One YAML file as nodes that know their line and column."""
 
+import re
+import shlex
 from pathlib import Path
 
 import yaml
@@ -8,6 +10,7 @@ from yaml.reader import ReaderError
 from deployer.errors import Place, Problem
 from deployer.inventory.findings import Findings
 
+_INI_SECTION = re.compile(r"\[[\w.:-]+\]\s*(?:[#;].*)?$")
 LOADER: type[yaml.SafeLoader] | type[yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -75,6 +78,9 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Proble
     mark = error.problem_mark or error.context_mark
     place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1)
     lines = text.splitlines()
+    if any(_INI_SECTION.match(line) for line in lines):
+        advice = f"ansible-inventory -i {shlex.quote(file)} --list -y > inventory.yaml"
+        return Problem("not YAML: this looks like an INI inventory", place, suggestion=advice)
     line = lines[place.line - 1] if place.line <= len(lines) else ""
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return Problem("not YAML: a tab cannot indent", place, suggestion="use spaces")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from deployer.inventory.near import nearest
 from deployer.inventory.sealing import SEALED, has_sealed, sealed
-from deployer.inventory.templates import ResolutionError, Templates, Unresolved
+from deployer.inventory.templates import ResolutionError, Templates
 from deployer.inventory.tree import Layer
 from deployer.inventory.variable import Leaf, Plain, Variable, replaced
 
@@ -68,7 +68,7 @@ class Resolver:
             return variable.value
         if name in self._open:
             circle = " -> ".join([*self._open[self._open.index(name) :], name])
-            return Unresolved(f"{name} refers to itself ({circle})")
+            return _unresolved(f"{name} refers to itself ({circle})")
         if name not in self._resolved:
             self._open.append(name)
             self._resolved[name] = self._fill(variable)
@@ -89,7 +89,7 @@ class Resolver:
             failure = Failure(leaf, fault, known, leaf in self.secret_leaves)
             self.failures.setdefault(variable.name, []).append(failure)
             sentence = f"{leaf.path} ({variable.places[leaf.path]}): {failure.told[0]}"
-            return Unresolved(sentence, quotes=failure.may_quote)
+            return _unresolved(sentence, quotes=failure.may_quote)
 
     def _render(self, leaf: Leaf) -> Plain:
         if leaf.encrypted:
@@ -113,3 +113,9 @@ class Resolver:
             return self.magic[name]
         value = self.value(name)
         return sealed({name: value})[name] if self.inside and has_sealed(name) else value
+
+
+def _unresolved(sentence: str, *, quotes: bool = False) -> Plain:
+    from deployer.inventory.jinja import Unresolved  # late: as in `templates`
+
+    return Unresolved(sentence, quotes=quotes)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from deployer.errors import Place, Problem
 from deployer.inventory.checks import check, unknown_roles
@@ -17,7 +17,6 @@ from deployer.model.host import HostVariables
 from deployer.model.site import Site
 
 _FILES = ("ansible_ssh_private_key_file", "ansible_ssh_known_hosts_file")
-_SITES = TypeAdapter(tuple[Site, ...])
 
 
 @dataclass(frozen=True)
@@ -28,13 +27,13 @@ class Validator:
         directory: The inventory's folder; relative names of files start there.
         findings: Is told what is wrong.
         known_roles: Names of roles; empty where nobody knows them, and none is refused then.
-        known_sites: What was validated before.
+        known_sites: What was validated before: sites that are equal for many hosts are validated once.
     """
 
     directory: Path
     findings: Findings
     known_roles: Collection[str] = ()
-    known_sites: dict[Variable, Mapping[str, tuple[Site, ...]]] = field(default_factory=dict)
+    known_sites: dict[Variable | None, Mapping[str, tuple[Site, ...]]] = field(default_factory=dict)
 
     def validate(
         self, ours: Mapping[str, Variable], values: Mapping[str, Plain], *, redaction: Redaction
@@ -50,10 +49,12 @@ class Validator:
         for complaint in strange:
             self._tell(complaint, ours, redaction=redaction)
         try:
-            settings = HostVariables.model_validate({**values, **self._sites(ours)})
+            settings = HostVariables.model_validate({**values, **self.known_sites.get(ours.get("sites"), {})})
         except ValidationError:
             self._tell_all(ours, values, redaction=redaction)
             return None
+        if "sites" in ours and not ours["sites"].leaves:
+            self.known_sites[ours["sites"]] = {"sites": settings.sites}
         return None if strange else self._with_files(settings)
 
     def tell_failure(self, failure: Failure, variable: Variable, *, host: str, redaction: Redaction) -> None:
@@ -62,18 +63,6 @@ class Validator:
         place = variable.places[failure.leaf.path]
         problem = Problem(f"{sentence} (on {host})", place, failure.leaf.path, suggestion)
         self._add(problem, redaction)
-
-    def _sites(self, ours: Mapping[str, Variable]) -> Mapping[str, tuple[Site, ...]]:
-        """Sites that are equal for many hosts are validated once; wrong ones are left to the whole."""
-        variable = ours.get("sites")
-        if variable is None or variable.leaves:
-            return {}
-        if variable not in self.known_sites:
-            try:
-                self.known_sites[variable] = {"sites": _SITES.validate_python(variable.value)}
-            except ValidationError:
-                self.known_sites[variable] = {}
-        return self.known_sites[variable]
 
     def _tell_all(
         self, ours: Mapping[str, Variable], values: Mapping[str, Plain], *, redaction: Redaction

@@ -1,10 +1,13 @@
-"""What the JSON Schema of the model says at a place: known keys, examples, secrets."""
+"""What the model says at a place: known keys, examples, secrets."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
 
 from deployer.model.host import HostVariables
+from deployer.secret import Secret
 
 Schema = Mapping[str, Any]
 
@@ -30,7 +33,7 @@ def known_keys(keys: Sequence[str | int]) -> list[str]:
 
 def is_secret(keys: Sequence[str | int]) -> bool:
     """Tell whether the value at `keys` is a secret or inside of one."""
-    return any(form.get("writeOnly") for end in range(1, len(keys) + 1) for form in at(keys[:end]))
+    return any(len(path) <= len(keys) and all(map(_leads, path, keys)) for path in secret_paths())
 
 
 def hint(keys: Sequence[str | int]) -> str:
@@ -57,8 +60,15 @@ def _words(forms: Sequence[Schema]) -> str:
 
 @cache
 def secret_paths() -> tuple[tuple[str, ...], ...]:
-    """Return the ways to all secrets; `*` stands for every index or key."""
-    return tuple(_secrets(model_schema(), ()))
+    """Return the ways to all secrets; `*` stands for every index or key.
+
+    Every run asks: of the model itself, whose JSON Schema takes longer to make than an inventory to read.
+    """
+    return tuple(dict.fromkeys(_secrets(HostVariables, ())))
+
+
+def _leads(step: str, key: str | int) -> bool:
+    return step in ("*", key)
 
 
 def _forms(schema: Schema) -> Iterator[Schema]:
@@ -91,11 +101,13 @@ def _step(form: Schema, key: str | int) -> Iterator[Schema]:
             yield form["additionalProperties"]
 
 
-def _secrets(schema: Schema, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    for form in _forms(schema):
-        if form.get("writeOnly"):
-            yield path
-        for name, inner in form.get("properties", {}).items():
-            yield from _secrets(inner, (*path, name))
-        for inner in (*_items(form), *form.get("patternProperties", {}).values()):
-            yield from _secrets(inner, (*path, "*"))
+def _secrets(annotation: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:  # noqa: ANN401 - any type
+    if annotation is Secret:
+        yield path
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for name, field in annotation.model_fields.items():
+            yield from _secrets(field.annotation, (*path, field.alias or name))
+    else:
+        inside = (*path, "*") if get_origin(annotation) in (tuple, list, dict) else path
+        for part in get_args(annotation):
+            yield from _secrets(part, inside)

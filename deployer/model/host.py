@@ -1,7 +1,9 @@
 """One host of the inventory with all its variables resolved."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -9,7 +11,15 @@ from pydantic import Field, model_validator
 from deployer.errors import Place
 from deployer.model.site import Site
 from deployer.model.upstream import Upstream
-from deployer.model.values import Duration, Frozen, Name, OneOrMore, Port, is_address
+from deployer.model.values import (
+    Duration,
+    Frozen,
+    Name,
+    OneOrMore,
+    Port,
+    duration_seconds,
+    is_address,
+)
 from deployer.secret import Secret
 
 
@@ -38,6 +48,18 @@ class HostVariables(Frozen):
     confirm_timeout: Annotated[
         Duration, Field(description="How long a switched host waits to be confirmed.")
     ] = "60s"
+    drain_timeout: Annotated[
+        Duration | None,
+        Field(
+            description="How long after a reload open WebSockets are cut, and requests that still run. "
+            "Default: never."
+        ),
+    ] = None
+
+    @property
+    def confirm_seconds(self) -> int:
+        """`confirm_timeout` in whole seconds, at least one: what the host's shell can count."""
+        return max(1, ceil(duration_seconds(self.confirm_timeout)))
 
     @model_validator(mode="after")
     def _no_site_twice(self) -> Self:
@@ -94,6 +116,19 @@ class HostVariables(Frozen):
 
 
 @dataclass(frozen=True)
+class Version:
+    """Which version of a site a quarantine has put into a host.
+
+    Attributes:
+        index: Of the site in the inventory.
+        release: The release that the version is from; empty: it is the inventory's own.
+    """
+
+    index: int
+    release: str = ""
+
+
+@dataclass(frozen=True)
 class Host:
     """One validated host.
 
@@ -105,6 +140,7 @@ class Host:
             templates; role defaults are not in it.
         places: Path of a value (`sites[0].locations[2].raw`) to where it is written.
         directory: The inventory's folder on the controller; relative paths start there.
+        versions: Of each site, where a quarantine left some out or replaced them; else empty.
     """
 
     name: str
@@ -113,6 +149,7 @@ class Host:
     variables: Mapping[str, Any] = field(default_factory=dict)
     places: Mapping[str, Place] = field(default_factory=dict)
     directory: str = "."
+    versions: tuple[Version, ...] = ()
 
     @property
     def sites(self) -> tuple[Site, ...]:
@@ -130,3 +167,23 @@ class Host:
     def address(self) -> str:
         """Where the host is reached: `ansible_host`, else its name."""
         return self.settings.ansible_host or self.name
+
+    @property
+    def kept(self) -> Mapping[str, str]:
+        """Name of each site that a quarantine keeps at what it was, and the release of that version."""
+        return {
+            site.name: version.release
+            for site, version in zip(self.sites, self.versions, strict=False)
+            if version.release
+        }
+
+    def written(self, path: str) -> str:
+        """Return what the inventory calls the value at `path`: sites before it may have been left out.
+
+        >>> Host("edge1", versions=(Version(0), Version(2))).written("sites[1].raw")
+        'sites[2].raw'
+        """
+        found = re.match(r"sites\[(\d+)\]", path)
+        if found is None or not self.versions:
+            return path
+        return f"sites[{self.versions[int(found[1])].index}]{path[found.end() :]}"

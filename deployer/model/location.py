@@ -195,13 +195,13 @@ class Location(Frozen):
     connection_limit: Annotated[
         int | None, Field(ge=1, description="Connections per client address at one time; more get 429.")
     ] = None
-    timeouts: Timeouts = Timeouts()
+    timeouts: Timeouts = Field(default_factory=Timeouts)
     raw: Annotated[str, Field(description="nginx directives, put into the location as they are.")] = ""
     probe: Annotated[
         Literal["echo", "off"] | Probe,
         BeforeValidator(_read_probe),
         Field(description="`off`, `echo` (a WebSocket that echoes), or the path and status to expect."),
-    ] = Probe()
+    ] = Field(default_factory=Probe)
 
     @property
     def kind(self) -> Kind:

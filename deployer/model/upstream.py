@@ -35,6 +35,6 @@ class Upstream(Frozen):
 
     servers: Annotated[tuple[Address, ...], OneOrMore, Field(min_length=1)]
     balance: Balance = "round_robin"
-    keepalive: Annotated[int, Field(ge=0, le=1024, description="Idle connections kept per worker.")] = 16
+    keepalive: Annotated[int, Field(ge=0, le=1024, description="Idle connections kept per worker.")] = 64
     max_fails: Annotated[int, Field(ge=0)] = 1
     fail_timeout: Duration = "10s"

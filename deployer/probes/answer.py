@@ -1,8 +1,7 @@
 """What came back, and what it means."""
 
 from dataclasses import dataclass
-
-import httpx
+from http import HTTPStatus
 
 from deployer.outcome import Verdict
 
@@ -16,13 +15,13 @@ class Seen:
 
     Attributes:
         status: The status code.
-        headers: All header fields, repeated ones included.
+        headers: All header fields, repeated ones included, in the server's order.
         body: The first 64 KiB, as far as they came within a second.
         seconds: From the connect to the end of the header.
     """
 
     status: int
-    headers: httpx.Headers
+    headers: tuple[tuple[str, str], ...]
     body: bytes = b""
     seconds: float = 0.0
 
@@ -30,6 +29,14 @@ class Seen:
     def words(self) -> str:
         """The status in words, such as `502 Bad Gateway`."""
         return status_words(self.status)
+
+    def fields(self, name: str) -> list[str]:
+        """Return the values of all fields of this lower-case name."""
+        return [value for field, value in self.headers if field.lower() == name]
+
+    def field(self, name: str) -> str:
+        """Return the values of this lower-case name as one list (RFC 9110, 5.3), which may be empty."""
+        return ", ".join(self.fields(name))
 
     @property
     def by_nginx(self) -> bool:
@@ -78,4 +85,7 @@ def status_words(status: int) -> str:
     >>> status_words(502), status_words(599)
     ('502 Bad Gateway', '599')
     """
-    return f"{status} {httpx.codes.get_reason_phrase(status)}".rstrip()
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"{status}"

@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 import time
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -11,8 +10,11 @@ from typing import NamedTuple
 from deployer.probes.answer import Answer, failed, milliseconds, passed
 from deployer.probes.failures import explain
 from deployer.probes.questions import Question, concrete
+from deployer.probes.together import together
 from deployer.probes.way import Way
 
+_AT_ONCE = 16
+"""Names of one site that are asked for at one time."""
 _PEM_END = "-----END CERTIFICATE-----"
 
 
@@ -38,33 +40,35 @@ async def look(question: Question, way: Way, *, on_disk: bytes | None) -> Answer
     """
     started = time.perf_counter()
     names = [concrete(name) for name in question.site.server_names]
-    for name in names:
-        try:
-            greeting = await _greet(name, way)
-        except ssl.SSLError as error:
-            answer = explain(error, way.deadline)
-            return replace(answer, said=f"{name}: {answer.said}")
+    gate = asyncio.Semaphore(_AT_ONCE)
+    greeted = await together(_greet(name, way, gate) for name in names)
+    if refused := [each for each in greeted if isinstance(each, Answer)]:
+        return refused[0]
+    greeting = [each for each in greeted if isinstance(each, _Greeting)][-1]
     if on_disk and greeting.leaf != _first_der(on_disk):
         return failed("nginx serves another certificate than the host has: it was not reloaded", again=True)
     count = f"{len(names)} name{'s' if len(names) > 1 else ''}"
-    seconds = (time.perf_counter() - started) / len(names)
-    return passed(f"{greeting.protocol}, {count}, until {greeting.ends.date()}, in {milliseconds(seconds)}")
+    took = milliseconds(time.perf_counter() - started)
+    return passed(f"{greeting.protocol}, {count}, until {greeting.ends.date()}, in {took}")
 
 
-async def _greet(name: str, way: Way) -> _Greeting:
-    async with asyncio.timeout(way.deadline):
-        _, writer = await asyncio.open_connection(
-            *way.address, ssl=way.tls, server_hostname=name, ssl_shutdown_timeout=1
-        )
-    try:
-        return _seen(writer.get_extra_info("ssl_object"))
-    finally:
-        writer.close()
-        with suppress(OSError, TimeoutError):
-            await writer.wait_closed()
+async def _greet(name: str, way: Way, gate: asyncio.Semaphore) -> _Greeting | Answer:
+    """Shake hands by `name`; a refusal is the answer. By the name of the way others will ask on that line."""
+    async with gate:
+        try:
+            if name == way.name:
+                return _seen((await way.shared()).tls)
+            line = await way.open(name)
+        except ssl.SSLError as error:
+            answer = explain(error, way.deadline)
+            return replace(answer, said=f"{name}: {answer.said}")
+    line.close()
+    return _seen(line.tls)
 
 
-def _seen(connection: ssl.SSLObject) -> _Greeting:
+def _seen(connection: ssl.SSLObject | None) -> _Greeting:
+    if connection is None:
+        raise ValueError("a certificate is asked for where there is no TLS")
     facts = connection.getpeercert() or {}
     ends = ssl.cert_time_to_seconds(str(facts["notAfter"]))
     leaf = connection.getpeercert(binary_form=True) or b""

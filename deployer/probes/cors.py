@@ -4,6 +4,7 @@ from deployer.model.location import Cors
 from deployer.probes.answer import STARTING, Answer, Seen, failed, milliseconds, passed
 from deployer.probes.http import fetch
 from deployer.probes.questions import Question
+from deployer.probes.together import together
 from deployer.probes.way import Way
 
 FOREIGN = "https://deployer-probe.invalid"
@@ -19,8 +20,10 @@ async def preflight(question: Question, way: Way) -> Answer:
     if question.location is None or question.location.cors is None:
         raise ValueError(f"{question.url} has no CORS")
     cors = question.location.cors
-    allowed = await fetch(question.url, way, method="OPTIONS", headers=_asking(cors, allowed_origin(cors)))
-    foreign = await fetch(question.url, way, method="OPTIONS", headers=_asking(cors, FOREIGN))
+    allowed, foreign = await together(
+        fetch(question.url, way, method="OPTIONS", headers=_asking(cors, origin))
+        for origin in (allowed_origin(cors), FOREIGN)
+    )
     return judge_cors(cors, allowed, foreign=foreign)
 
 
@@ -42,7 +45,7 @@ def judge_cors(cors: Cors, allowed: Seen, *, foreign: Seen) -> Answer:
         return failed(said, again=allowed.status in STARTING)
     if wrong := _allows_wrongly(cors, allowed, origin=origin):
         return failed(f"preflight of {origin}: {wrong}")
-    granted = foreign.headers.get_list("access-control-allow-origin")
+    granted = foreign.fields("access-control-allow-origin")
     if granted and "*" not in cors.origins:
         return failed(f"preflight of a foreign origin is allowed: Access-Control-Allow-Origin {granted[0]}")
     return passed(f"preflight {allowed.status} for {origin} in {milliseconds(allowed.seconds)}")
@@ -50,17 +53,17 @@ def judge_cors(cors: Cors, allowed: Seen, *, foreign: Seen) -> Answer:
 
 def _allows_wrongly(cors: Cors, seen: Seen, *, origin: str) -> str:
     """Say what a browser would miss in the answer; empty where it lets the script through."""
-    granted = seen.headers.get_list("access-control-allow-origin")
-    methods = seen.headers.get("access-control-allow-methods", "")
+    granted = seen.fields("access-control-allow-origin")
+    methods = seen.field("access-control-allow-methods")
     if len(granted) != 1:
         return f"{len(granted)} Access-Control-Allow-Origin instead of 1"
     if granted[0] != origin and (granted[0] != "*" or cors.credentials):
         return f"Access-Control-Allow-Origin is {granted[0]}"
-    if cors.credentials and seen.headers.get("access-control-allow-credentials") != "true":
+    if cors.credentials and seen.field("access-control-allow-credentials") != "true":
         return "Access-Control-Allow-Credentials is missing"
     if cors.methods[-1] not in _listed(methods):
         return f"{cors.methods[-1]} is not in Access-Control-Allow-Methods"
-    if granted[0] != "*" and "ORIGIN" not in _listed(seen.headers.get("vary", "")):
+    if granted[0] != "*" and "ORIGIN" not in _listed(seen.field("vary")):
         return "Vary: Origin is missing"
     return ""
 

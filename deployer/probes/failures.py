@@ -3,12 +3,12 @@
 import ssl
 from collections.abc import Iterator
 
-import httpx
+import h11
 from websockets.exceptions import InvalidHandshake, InvalidMessage
 
 from deployer.probes.answer import Answer, failed
 
-EXPECTED = (OSError, EOFError, TimeoutError, httpx.HTTPError, InvalidHandshake)
+EXPECTED = (OSError, EOFError, TimeoutError, h11.ProtocolError, InvalidHandshake)
 """What the clients raise for reasons that lie outside; anything else is a bug of ours."""
 
 _CLOSED = (
@@ -16,8 +16,7 @@ _CLOSED = (
     ConnectionError,
     ssl.SSLEOFError,
     InvalidMessage,
-    httpx.ReadError,
-    httpx.RemoteProtocolError,
+    h11.RemoteProtocolError,
 )
 
 
@@ -31,7 +30,7 @@ def explain(error: BaseException, deadline: float) -> Answer:
                 return failed(_tls_words(cause))
             case ConnectionRefusedError():
                 return failed("nothing listens there: connection refused", again=True)
-            case TimeoutError() | httpx.TimeoutException():
+            case TimeoutError():
                 return failed(f"no answer within {deadline:g} s", again=True)
     return _closed_or_garbled(error)
 

@@ -2,13 +2,13 @@
 
 import asyncio
 import ssl
-from contextlib import suppress
 from typing import NamedTuple
 
 from deployer.model.site import Site
 from deployer.probes.failures import EXPECTED, explain
+from deployer.probes.line import Line
 from deployer.probes.questions import concrete, visited_name
-from deployer.transport import Address
+from deployer.probes.way import StreamTo
 
 _DEADLINE = 10.0
 
@@ -20,30 +20,23 @@ class Leaf(NamedTuple):
     failure: str = ""
 
 
-async def leaf_served(site: Site, address: Address, *, only_rsa: bool = False) -> Leaf:
+async def leaf_served(site: Site, stream_to: StreamTo, *, only_rsa: bool = False) -> Leaf:
     """Shake hands by the site's first name and take what is shown: an expired one is found here, too.
 
     Args:
         site: With TLS.
-        address: Leads to the site's HTTPS port.
+        stream_to: Connects to a port of the host.
         only_rsa: As a client that knows no elliptic curves in certificates, over TLS 1.2.
     """
+    context = _believing_anything(only_rsa=only_rsa)
     try:
         async with asyncio.timeout(_DEADLINE):
-            _, writer = await asyncio.open_connection(
-                *address,
-                ssl=_believing_anything(only_rsa=only_rsa),
-                server_hostname=concrete(visited_name(site)),
-                ssl_shutdown_timeout=1,
-            )
+            stream = await stream_to(site.https_port)
+            line = await Line.open(stream, context, concrete(visited_name(site)))
     except EXPECTED as error:
         return Leaf(failure=explain(error, _DEADLINE).said)
-    try:
-        return Leaf(writer.get_extra_info("ssl_object").getpeercert(binary_form=True) or b"")
-    finally:
-        writer.close()
-        with suppress(OSError, TimeoutError):
-            await writer.wait_closed()
+    line.close()
+    return Leaf((line.tls and line.tls.getpeercert(binary_form=True)) or b"")
 
 
 def _believing_anything(*, only_rsa: bool) -> ssl.SSLContext:

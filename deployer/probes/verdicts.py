@@ -71,7 +71,7 @@ def _redirect(question: Question, seen: Seen) -> Answer:
     statuses = (location.redirect.status,) if location and location.redirect else (301, 308)
     if seen.status not in statuses:
         return _expected(question, seen, status=statuses[-1])
-    target = urljoin(question.url, seen.headers.get("location", ""))
+    target = urljoin(question.url, seen.field("location"))
     if _leads_right(question, target):
         return passed(f"{seen.status} to {target} in {milliseconds(seen.seconds)}")
     return failed(f"{seen.status} to {target or 'nowhere'} instead of {_target(question)}")
@@ -102,7 +102,7 @@ def _php(question: Question, seen: Seen) -> Answer:
         return _answered(question, seen, wanted="an answer of php-fpm", least_bad=500)
     if seen.by_nginx:
         return failed(f"{seen.words} by nginx itself: php-fpm was not asked{_php_hint(location)}")
-    by = seen.headers.get("x-powered-by", "")
+    by = seen.field("x-powered-by")
     words = f"{seen.status} from {by}" if by.startswith("PHP/") else f"{seen.status}"
     return passed(f"{words} in {milliseconds(seen.seconds)}")
 
@@ -129,12 +129,11 @@ def is_file(seen: Seen) -> bool:
     https://nginx.org/en/docs/http/ngx_http_core_module.html#etag
     """
     try:
-        changed = parsedate_to_datetime(seen.headers["last-modified"])
-        size = int(seen.headers["content-length"])
-    except (KeyError, ValueError):
+        changed = parsedate_to_datetime(seen.field("last-modified"))
+        size = int(seen.field("content-length"))
+    except ValueError:
         return False
-    etag: str = seen.headers.get("etag", "")
-    return etag.removeprefix("W/") == f'"{int(changed.timestamp()):x}-{size:x}"'
+    return seen.field("etag").removeprefix("W/") == f'"{int(changed.timestamp()):x}-{size:x}"'
 
 
 def _tomcat(question: Question, seen: Seen) -> Answer:

@@ -1,42 +1,13 @@
 """From a host, its roles and its facts to the bundle: all decisions on files, none on how they get there."""
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from deployer.bundle import Bundle
-from deployer.facts import Facts
-from deployer.model.host import Host
-from deployer.model.role import Role
-from deployer.render.draft import Draft
-from deployer.render.tasks import add_task
-from deployer.render.variables import host_context, role_context
+from deployer.lazily import names
 
+if TYPE_CHECKING:
+    from deployer.render.bundling import render_bundle, rendered
+else:
+    # Which names a host must look up is known before anything is rendered.
+    __getattr__ = names(__name__, {"bundling": "render_bundle rendered"})
 
-def render_bundle(host: Host, roles: Sequence[Role], facts: Facts) -> Bundle:
-    """Render every file `host` should have, as one immutable bundle.
-
-    Pure: no network, no clock, no environment; of the controller's files only those that the
-    inventory names as PEM. Equal inputs give byte-equal
-    bundles, so `plan`, `apply` and the golden tests see the same thing.
-
-    Args:
-        host: One validated host; `host.sites` may be empty.
-        roles: In the order they apply. A path has exactly one owner.
-        facts: What the host said of itself; decides between forms of a
-            directive (`http2 on` needs nginx 1.25.1).
-
-    Returns:
-        A bundle whose `files` maps an absolute POSIX path to a file with `RELEASE_TOKEN`
-        where the release's own name will stand.
-
-    Raises:
-        RoleError: A task is wrong once its texts are resolved.
-        TemplateError: A template names an undefined variable; says file:line.
-        PathConflictError: Two tasks render the same path; names both.
-    """
-    draft = Draft()
-    shared = host_context(host, facts)
-    for role in roles:
-        context = role_context(role, shared)
-        for task in role.tasks:
-            add_task(draft, role, task=task, context=context)
-    return draft.bundle()
+__all__ = ["render_bundle", "rendered"]

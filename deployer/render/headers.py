@@ -35,8 +35,12 @@ class Header:
 def headers(
     defaults: Mapping[str, str], site: Site, *, location: Location | None = None
 ) -> tuple[Header, ...]:
-    """Response headers of a location: defaults, then the site's, then its own; names compare without case."""
-    result = {name.lower(): Header(name, value, default=True) for name, value in defaults.items()}
+    """Response headers of a location: defaults, then the site's, then its own; names compare without case.
+
+    Behind files is no application that defaults could give way to.
+    """
+    asked = location is None or location.kind != "static" or "_pass" in location.raw
+    result = {name.lower(): Header(name, value, default=asked) for name, value in defaults.items()}
     for name, value in (*_of_tls(site), *_spoken(site, location)):
         result[name.lower()] = Header(name, value)
     return tuple(header for header in result.values() if header.value)

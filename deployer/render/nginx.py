@@ -1,21 +1,18 @@
-"""What nginx calls the things of an inventory: listeners, match forms, upstream groups, headers.
+"""What nginx calls the things of an inventory: listeners, match forms, paths.
 
 Templates reach all of it as `nginx`. Pure, and the only place that knows these rules.
 """
 
 import hashlib
-import ipaddress
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from deployer.model.location import Location
 from deployer.model.site import Site, Tls
 from deployer.model.tls import Policy
-from deployer.model.upstream import Balance, Upstream
 
-BlockForm = Literal["root", "exact", "below", "regex", "bare"]
+BlockForm = Literal["root", "exact", "below", "regex", "bare", "again", "over"]
 
 _FOLDER_KINDS = ("php", "tomcat", "static")
 
@@ -39,42 +36,6 @@ class Listener:
     http3: bool = False
     policy: Policy = "intermediate"
     asks_clients: bool = False
-
-
-@dataclass(frozen=True)
-class Backend:
-    """One group of servers behind locations.
-
-    Attributes:
-        name: Unique by what the group is; never a name that DNS could know.
-        servers: `host:port` or `unix:/path`.
-        balance: How requests are spread.
-        keepalive: Idle connections kept per worker.
-        keepalive_timeout: How long, as an nginx duration.
-        max_fails: Failures until a server rests.
-        fail_timeout: How long it rests.
-        by_name: Whether nginx has to look a server up in DNS, at run time.
-    """
-
-    name: str
-    servers: tuple[str, ...]
-    balance: Balance
-    keepalive: int
-    keepalive_timeout: str
-    max_fails: int
-    fail_timeout: str
-    by_name: bool
-
-    @property
-    def target(self) -> str:
-        """What follows `http://` in `proxy_pass`."""
-        return f"${self.name}" if self.by_name else self.name
-
-    @property
-    def shares(self) -> tuple[tuple[str, str], ...]:
-        """Each server with its share of `split_clients`, the last with the rest."""
-        percent = f"{100 / len(self.servers):.2f}%"
-        return (*((server, percent) for server in self.servers[:-1]), (self.servers[-1], "*"))
 
 
 @dataclass(frozen=True)
@@ -131,12 +92,31 @@ def ports_in_two_roles(sites: Sequence[Site]) -> tuple[int, ...]:
     return tuple(sorted({port for port in seen if seen.count(port) > 1}))
 
 
-def blocks(site: Site, location: Location) -> tuple[Block, ...]:
+def has_only_sockets(site: Site) -> bool:
+    """Whether no answer of `site` is longer than a handshake's: WebSockets, and redirects at most."""
+    at_length = [location for location in site.locations if not location.redirect]
+    sockets = [each.websocket for each in at_length if each.websocket and not each.websocket.allow_http]
+    return bool(sockets) and len(sockets) == len(at_length) and not site.raw
+
+
+def blocks(site: Site, location: Location, *, again: str = "") -> tuple[Block, ...]:
     """The nginx locations that one location of the inventory becomes.
 
     `/wss` is `= /wss` and `^~ /wss/`, so that `/wssfoo` is none of it. Where the path stands for a
     folder, and where it ends with a slash, the form without the slash is `bare`: it redirects.
+
+    Args:
+        site: The location's.
+        location: Of any kind.
+        again: Names the blocks of their own in which another server is asked, where there are such.
     """
+    if not again:
+        return _matching(site, location)
+    others = (Block(f"@deployer_again_{again}", "again"), Block(f"@deployer_over_{again}", "over"))
+    return (*_matching(site, location), *others)
+
+
+def _matching(site: Site, location: Location) -> tuple[Block, ...]:
     path = location.path
     if location.regex:
         return (Block(f'~ "{path}"', "regex"),)
@@ -150,64 +130,6 @@ def blocks(site: Site, location: Location) -> tuple[Block, ...]:
         return (below,)
     is_folder = location.kind in _FOLDER_KINDS or path.endswith("/")
     return (Block(f"= {base}", "bare" if is_folder else "exact"), below)
-
-
-def backend(location: Location, upstreams: Mapping[str, Upstream]) -> Backend:
-    """The servers behind `location`.
-
-    Tomcat hangs up after 20 s of silence, so its idle connections are dropped before that.
-    """
-    reference = location.upstream
-    if len(reference) == 1 and reference[0] in upstreams:
-        group, label = upstreams[reference[0]], reference[0]
-    else:
-        behind = location.websocket or location.tomcat or location.proxy
-        group = Upstream(servers=reference, balance=behind.balance if behind else "round_robin")
-        label = location.kind
-    timeout = "15s" if location.tomcat else "60s"
-    servers = tuple(_loopback(server) for server in group.servers)
-    name = re.sub(r"[^a-z0-9]", "_", label.lower())
-    return Backend(
-        f"deployer_{name}_{identity(group.model_dump_json(), timeout)}",
-        servers,
-        group.balance,
-        group.keepalive,
-        timeout,
-        group.max_fails,
-        group.fail_timeout,
-        by_name=any(needs_dns(server) for server in servers),
-    )
-
-
-def backends(sites: Sequence[Site], upstreams: Mapping[str, Upstream]) -> tuple[Backend, ...]:
-    """Every group of servers that a location uses, each once, in order of use."""
-    used = (
-        backend(location, upstreams) for site in sites for location in site.locations if location.upstream
-    )
-    return tuple(dict.fromkeys(used))
-
-
-def needs_dns(server: str) -> bool:
-    """Tell whether `server`, `host:port` or `unix:/path`, names its host instead of giving its address."""
-    if server.startswith("unix:"):
-        return False
-    try:
-        ipaddress.ip_address(server.rpartition(":")[0].strip("[]"))
-    except ValueError:
-        return not server.startswith("localhost:")
-    return False
-
-
-def asks_dns(sites: Sequence[Site], upstreams: Mapping[str, Upstream]) -> bool:
-    """Tell whether any location has to look up a backend's name."""
-    scripts = (location.php for site in sites for location in site.locations if location.php)
-    groups = backends(sites, upstreams)
-    return any(group.by_name for group in groups) or any(needs_dns(php.fpm) for php in scripts)
-
-
-def _loopback(server: str) -> str:
-    """nginx's resolver does not read /etc/hosts, where `localhost` is."""
-    return re.sub(r"^localhost:", "127.0.0.1:", server)
 
 
 def mapping(location: Location) -> PathMapping | None:

@@ -1,6 +1,8 @@
 """From one task of a role to what it adds to the bundle."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import assert_never
 
@@ -8,6 +10,7 @@ from pydantic import ValidationError
 
 from deployer.bundle import Command, Directory, File
 from deployer.errors import Problem, RoleError
+from deployer.model.host import Host
 from deployer.model.role import (
     MODULES,
     Arguments,
@@ -20,6 +23,7 @@ from deployer.model.role import (
     Task,
     TemplateArguments,
 )
+from deployer.model.site import Site
 from deployer.render.draft import Draft
 from deployer.render.templates import Context, evaluate, render_template, resolve
 
@@ -33,9 +37,27 @@ def add_task(draft: Draft, role: Role, *, task: Task, context: Context) -> None:
         PathConflictError: A path has an owner already.
     """
     for scope in _scopes(task, context):
-        if all(evaluate(condition, scope, place=task.place) for condition in task.when):
-            paths = _add(draft, role, task=task, context=scope)
-            _notify(draft, role, task=task, paths=paths, context=scope)
+        with _blaming(scope):
+            _add_one(draft, role, task=task, scope=scope)
+
+
+def _add_one(draft: Draft, role: Role, *, task: Task, scope: Context) -> None:
+    if all(evaluate(condition, scope, place=task.place) for condition in task.when):
+        paths = _add(draft, role, task=task, context=scope)
+        _notify(draft, role, task=task, paths=paths, context=scope)
+
+
+@contextmanager
+def _blaming(scope: Context) -> Iterator[None]:
+    """Give an error in a site's turn of a loop the path of that site, where it has none yet."""
+    try:
+        yield
+    except RoleError as error:
+        item, host = scope.get("item"), scope.get("host")
+        if error.problem.path or not isinstance(item, Site) or not isinstance(host, Host):
+            raise
+        path = host.written(f"sites[{host.sites.index(item)}]")
+        raise type(error)(replace(error.problem, path=path)) from error
 
 
 def _scopes(task: Task, context: Context) -> Iterator[Context]:

@@ -17,6 +17,7 @@ from jinja2 import (
     UndefinedError,
     meta,
     nodes,
+    runtime,
 )
 from jinja2 import TemplateError as JinjaError
 from jinja2.environment import TemplateExpression
@@ -25,9 +26,13 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from deployer.errors import Place, Problem, TemplateError
 from deployer.model.role import Role
 from deployer.model.values import duration_seconds
+from deployer.render.bytecode import bytecode_cache
 from deployer.secret import Secret
 
 Context = Mapping[str, Any]
+
+READ = "deployer read"
+"""What in a context is told the name of each variable that is asked for; no template can say this name."""
 
 
 class RefusedByTemplateError(JinjaError):
@@ -124,6 +129,15 @@ def _no_secret(value: object) -> object:
     return value
 
 
+class _Watched(runtime.Context):
+    """Tells of each variable that a template asks for. One that is imported without a context has none."""
+
+    def resolve_or_missing(self, key: str) -> Any:  # noqa: ANN401 - as Jinja2 has it
+        if READ in self.parent:
+            self.parent[READ](key)
+        return super().resolve_or_missing(key)
+
+
 def _prepared(environment: Environment) -> Environment:
     environment.filters |= {
         "basename": lambda path: PurePosixPath(path).name,
@@ -132,6 +146,7 @@ def _prepared(environment: Environment) -> Environment:
         "seconds": lambda duration: int(duration_seconds(duration)),
         "regex_replace": lambda text, pattern, by: re.sub(pattern, by, text),
     }
+    environment.context_class = _Watched
     environment.tests["search"] = lambda text, pattern: re.search(pattern, text) is not None
     return environment
 
@@ -157,7 +172,9 @@ def _environment(directory: str, templates: Sequence[tuple[str, str]]) -> Enviro
     def load(name: str) -> tuple[str, str, None] | None:
         return (texts[name], f"{directory}/templates/{name}", None) if name in texts else None
 
-    return _new(loader=FunctionLoader(load), cache_size=-1, auto_reload=False)
+    return _new(
+        loader=FunctionLoader(load), cache_size=-1, auto_reload=False, bytecode_cache=bytecode_cache()
+    )
 
 
 _PLAIN = _new()

@@ -1,19 +1,22 @@
 """Certificates in words: the table of `deployer certs`, and what a monitor should hear."""
 
 from collections.abc import Sequence
-
-from rich.console import RenderableType
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from deployer.outcome import Outcome
+from deployer.report.live import live_lines
+from deployer.report.spans import Text
 from deployer.report.text import failures, table_of, warnings_of
 from deployer.report.words import count, host_line, visible
 from deployer.standing import ServedCertificate
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
 _SOON = 14
 
 
-def certified(outcomes: Sequence[Outcome]) -> list[RenderableType]:
+def certified(outcomes: Sequence[Outcome]) -> "list[RenderableType]":
     """Show the certificate of every site of every host as a table."""
     rows = [(outcome.host, each) for outcome in outcomes for each in outcome.certificates]
     told = table_of("host", "site", "names", "issuer", "provider", "left", "serial", "")
@@ -56,8 +59,8 @@ def alarming(outcomes: Sequence[Outcome], *, max_days: int) -> bool:
     )
 
 
-def renewed(outcomes: Sequence[Outcome]) -> list[RenderableType]:
+def renewed(outcomes: Sequence[Outcome]) -> "list[RenderableType]":
     """Show a line per host, then the table of what is served now."""
     width = max((len(outcome.host) for outcome in outcomes), default=0)
     lines = [host_line(outcome, width=width) for outcome in outcomes]
-    return [*lines, "", *certified(outcomes)]
+    return [*lines, *live_lines(outcomes), "", *certified(outcomes)]

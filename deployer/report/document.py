@@ -19,9 +19,12 @@ Document = Mapping[str, Any]
 
 _SUMMARY_KEY = {
     State.CHANGED: "changed",
+    State.UNCONFIRMED: "unconfirmed",
     State.UNCHANGED: "unchanged",
     State.PLANNED: "planned",
     State.INTERRUPTED: "interrupted",
+    State.NOT_STARTED: "not_started",
+    State.TAKEN_BACK: "taken_back",
 }
 
 
@@ -90,6 +93,7 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, int]:
     return {
         "hosts": len(outcomes),
         **{key: hosts[key] for key in (*_SUMMARY_KEY.values(), "failed")},
+        "drifted": sum(bool(outcome.drift) for outcome in outcomes),
         **{f"probes_{verdict}": probes[verdict] for verdict in Verdict},
     }
 
@@ -102,6 +106,7 @@ def _of_outcome(outcome: Outcome) -> Document:
         "message": outcome.message,
         "said": list(outcome.said),
         "serving": outcome.serving,
+        "replaced": outcome.replaced,
         "next_step": outcome.next_step,
         "changes": [asdict(change) for change in outcome.changes],
         "probes": [asdict(probe) for probe in outcome.probes],
@@ -111,5 +116,7 @@ def _of_outcome(outcome: Outcome) -> Document:
         "drift": [asdict(change) for change in outcome.drift],
         "certificates": [asdict(each) for each in outcome.certificates],
         "workers": [asdict(worker) for worker in outcome.workers],
+        "live": asdict(outcome.live) if outcome.live else None,
+        "quarantined": [asdict(each) for each in outcome.quarantined],
         "seconds": round(outcome.seconds, 3),
     }

@@ -1,19 +1,21 @@
 """How hosts stand, in words: the table of `deployer status`."""
 
 from collections.abc import Iterator, Sequence
-
-from rich.console import RenderableType
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from deployer.outcome import Change, Outcome
+from deployer.report.spans import Text
 from deployer.report.text import failures, table_of, warnings_of
 from deployer.report.words import count, is_failure, visible
 from deployer.standing import Worker
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
 _SOON = 14
 
 
-def standing(outcomes: Sequence[Outcome]) -> list[RenderableType]:
+def standing(outcomes: Sequence[Outcome]) -> "list[RenderableType]":
     """Show a row per host, then what drifted, what waits for an apply, and which workers are draining."""
     table = table_of("host", "release", "since", "drift", "pending", "certificates", "workers", "connections")
     for outcome in outcomes:
@@ -89,8 +91,7 @@ def _held(worker: Worker) -> str:
 
 
 def _change(change: Change) -> str:
-    why = change.detail if change.detail.startswith("drift: ") else f"drift: {change.detail or change.action}"
-    return f"{change.kind} {change.subject}: {why}"
+    return f"{change.kind} {change.subject}: drift: {change.drift}"
 
 
 def age(seconds: int) -> str:

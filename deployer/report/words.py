@@ -2,12 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import assert_never
 
-from rich.text import Text
-
-from deployer.outcome import Action, Change, Outcome, Phase, State, Verdict
+from deployer.outcome import MAY_BE_BACK, Action, Change, Outcome, Phase, State, Verdict
+from deployer.report.spans import Text
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NAMES_SHOWN = 5
@@ -27,7 +26,7 @@ def style(state: State) -> str:
     match state:
         case State.UNCHANGED:
             return "green"
-        case State.CHANGED | State.PLANNED | State.INTERRUPTED:
+        case State.CHANGED | State.UNCONFIRMED | State.PLANNED | State.INTERRUPTED | State.NOT_STARTED:
             return "yellow"
         case _:
             return "bold red"
@@ -58,6 +57,16 @@ def count(number: int, thing: str) -> str:
     if number == 1:
         return f"1 {thing}"
     return f"{number} {thing[:-1]}ies" if thing.endswith("y") else f"{number} {thing}s"
+
+
+def counted(outcomes: Iterable[Outcome]) -> str:
+    """Count outcomes by state.
+
+    >>> counted([Outcome("a", State.CHANGED, Phase.CONFIRM), Outcome("b", State.CHANGED, Phase.CONFIRM)])
+    'changed: 2'
+    """
+    states = Counter(outcome.state for outcome in outcomes)
+    return "  ".join(f"{state}: {number}" for state, number in states.items())
 
 
 def host_line(outcome: Outcome, *, width: int) -> Text:
@@ -104,6 +113,8 @@ def _done(action: Action) -> str:
             return f"{action}ed"
         case Action.RUN:
             return "run"
+        case Action.LEAVE:
+            return "left alone"
         case _:
             assert_never(action)
 
@@ -119,6 +130,8 @@ def symbol(action: Action) -> tuple[str, str]:
             return "-", "red"
         case Action.START | Action.ENABLE | Action.RELOAD | Action.RESTART | Action.RUN:
             return "*", "cyan"
+        case Action.LEAVE:
+            return "?", "magenta"
         case _:
             assert_never(action)
 
@@ -129,7 +142,7 @@ def what_serves(outcome: Outcome) -> str:
     After a revert only the message knows: the undo may have failed too.
     """
     told = outcome.serving in outcome.message or "before us" in outcome.message
-    if not outcome.serving or told or outcome.state == State.REVERTED:
+    if not outcome.serving or told or outcome.state in (State.REVERTED, State.TAKEN_BACK):
         return ""
     return f"release {outcome.serving} still serves"
 
@@ -148,17 +161,30 @@ def next_step(outcome: Outcome, command: str, inventory: str) -> str:
             return outcome.next_step
         case _ if outcome.next_step:
             return outcome.next_step
+        case State.REFUSED if outcome.drift and outcome.phase == Phase.PLAN:
+            return f"deployer plan {target}; without --keep-drift apply overwrites it and keeps a copy"
+        case State.UNCONFIRMED | State.INCOMPLETE if "unless it is confirmed" in outcome.message:
+            return f"deployer confirm {target}, or deployer rollback {target}"
+        case State.LOCKED if "unconfirmed until" in outcome.message:
+            return f"deployer confirm {target}, or deployer rollback {target}, or wait until it has gone back"
+        case _ if outcome.replaced and outcome.state != State.INCOMPLETE:
+            return f"deployer rollback {target} --to {outcome.replaced}"
         case State.INVALID | State.REFUSED if command in ("plan", "apply"):
             return f"deployer render {target}"
         case State.INVALID | State.REFUSED if command == "rollback":
             return f"deployer history {target}"
+        case State.INCOMPLETE if outcome.quarantined:
+            sites = ", ".join(held.site for held in outcome.quarantined)
+            return f"mend {sites}, then: deployer {command} {target}"
         case State.REVERTED:
             return f"deployer plan {target}"
         case State.FAILED:
             return f"deployer {command} {target} --debug"
         case State.LOCKED:
             return f"when the other run has ended: deployer {command} {target}"
+        case State.UNREACHABLE if MAY_BE_BACK in outcome.message:
+            return f"deployer history {target}"
         case State.UNREACHABLE if outcome.phase == Phase.CONNECT:
-            return f"when {outcome.host} answers: deployer {command} {target}"
+            return f"when it answers: deployer {command} {target}"
         case _:
             return f"deployer {command} {target}"

@@ -48,6 +48,11 @@ def load_role(name: str, search: Sequence[Path]) -> Role:
     )
 
 
+def files_of(name: str, search: Sequence[Path]) -> list[tuple[str, Path]]:
+    """Return every file of the role `name`, by its path in there; see `load_role` for where and errors."""
+    return list(_files(_find(name, search)))
+
+
 def default_variable_names(search: Sequence[Path] = ()) -> frozenset[str]:
     """Return the names of the defaults of every role within reach, for near-miss checks.
 

@@ -1,4 +1,4 @@
-"""The one seam to a host: run one command, reach one port, close."""
+"""The one seam to a host: run one command, connect to one port, close."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +13,26 @@ class Address(NamedTuple):
 
     host: str
     port: int
+
+
+class Stream(Protocol):
+    """One connection to one port of a host, as plain bytes in both directions."""
+
+    async def read(self) -> bytes:
+        """Return what has come as soon as there is something; nothing at the end.
+
+        Raises:
+            OSError: The connection broke.
+        """
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Take `data` for sending."""
+        ...
+
+    def close(self) -> None:
+        """Hang up; never raises, may be called twice."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -48,16 +68,17 @@ class Transport(Protocol):
         """
         ...
 
-    async def forward(self, port: int) -> Address:
-        """Return an address on which the host's own loopback `port` answers, until `close`.
+    async def stream(self, port: int) -> Stream:
+        """Connect to the host's own loopback `port`.
 
-        Where the host refuses forwarding, the host's own address with the same port.
+        Where the host refuses forwarding, its own address is asked in its stead.
 
         Raises:
-            UnreachableError: The connection was lost.
+            OSError: Nobody answers there.
+            UnreachableError: There is no way to ports of this host.
         """
         ...
 
     async def close(self) -> None:
-        """Close the connection and all forwards; never raises, may be called twice."""
+        """Close the connection and all streams through it; never raises, may be called twice."""
         ...

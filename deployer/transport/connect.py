@@ -4,6 +4,7 @@ from typing import assert_never
 
 from deployer.model.host import Host
 from deployer.transport import Transport
+from deployer.transport.shared_libraries import found_in_cache
 
 
 async def connect(host: Host) -> Transport:
@@ -16,7 +17,8 @@ async def connect(host: Host) -> Transport:
     """
     match host.settings.ansible_connection:
         case "ssh":
-            from deployer.transport.ssh import SshTransport
+            with found_in_cache():
+                from deployer.transport.ssh import SshTransport
 
             return await SshTransport.open(host)
         case "docker":

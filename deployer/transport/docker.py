@@ -9,9 +9,9 @@ from docker.errors import APIError, DockerException, NotFound
 
 from deployer.errors import UnreachableError
 from deployer.model.host import Host
-from deployer.transport import Address, LineSink, Result
+from deployer.transport import Address, LineSink, Result, Stream
 from deployer.transport.docker_stream import demultiplex, open_stream
-from deployer.transport.streams import Lines, converse, feed
+from deployer.transport.streams import Lines, connected, converse, feed
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -30,6 +30,7 @@ class DockerTransport:
         self._client = client
         self._container = container
         self._user = user
+        self._addresses: dict[int, Address] = {}
 
     @classmethod
     async def open(cls, host: Host) -> Self:
@@ -65,8 +66,13 @@ class DockerTransport:
             writer.transport.abort()  # `close` would wait for input that nobody reads any more
         return Result(await self._exit_code(command), out.finish(), err.finish())
 
-    async def forward(self, port: int) -> Address:
-        """Return the container's own address if it is reachable from here, else a published port."""
+    async def stream(self, port: int) -> Stream:
+        """Connect to the container's own address if it is reachable from here, else to a published port."""
+        if port not in self._addresses:
+            self._addresses[port] = await self._address(port)
+        return await connected(self._addresses[port])
+
+    async def _address(self, port: int) -> Address:
         attributes = await self._inspect()
         for address in _own_addresses(attributes, port):
             if await _answers(address):

@@ -6,8 +6,8 @@ from typing import Self
 
 from deployer.errors import UnreachableError
 from deployer.model.host import Host
-from deployer.transport import Address, LineSink, Result
-from deployer.transport.streams import Lines
+from deployer.transport import Address, LineSink, Result, Stream
+from deployer.transport.streams import Lines, connected
 
 Answer = Callable[[tuple[str, ...], bytes], Result | Iterable[str]]
 """From a command and all of its input to its result; lines alone mean success."""
@@ -36,7 +36,7 @@ class FakeTransport:
     Attributes:
         answer: What commands say, once all of their input was read.
         dialogue: Instead of `answer`, for commands that speak while they read.
-        addresses: Where forwarded ports answer; the loopback port itself where one is not listed.
+        addresses: Where the host's ports answer; the loopback port itself where one is not listed.
         calls: All commands, oldest first.
         connections: How often `connect` was called.
         closed: Whether `close` was called; after that, running anything is a lost connection.
@@ -76,9 +76,9 @@ class FakeTransport:
         finally:
             self.calls.append(Call(tuple(argv), bytes(fed)))
 
-    async def forward(self, port: int) -> Address:
-        """Return the listed address of `port`."""
-        return self.addresses.get(port, Address("127.0.0.1", port))
+    async def stream(self, port: int) -> Stream:
+        """Connect to the listed address of `port`."""
+        return await connected(self.addresses.get(port, Address("127.0.0.1", port)))
 
     async def close(self) -> None:
         """Note that the connection was closed."""

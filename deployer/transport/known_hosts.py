@@ -1,6 +1,6 @@
 """The host keys that the operator trusts, and where each is written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,8 @@ SYSTEM_FILES = (Path("/etc/ssh/ssh_known_hosts"), Path("/etc/ssh/ssh_known_hosts
 USER_FILES = (Path("~/.ssh/known_hosts"), Path("~/.ssh/known_hosts2"))
 SSH_PORT = 22
 
-_Version = tuple[Path, int, int]
+Version = tuple[Path, int, int]
+"""A file, when it was changed in nanoseconds, and its size."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class KnownHosts:
 
     def trusted(self) -> asyncssh.SSHKnownHosts:
         """Return all entries of all files; empty, never absent, where there is none."""
-        return _parse(tuple(_versions(self.files)))
+        return _parse(tuple(versions(self.files)))
 
     def algorithms(self, host: str, port: int) -> list[str]:
         """Return what to ask `host` for: the kinds of key known of it first, then all others.
@@ -48,7 +49,7 @@ class KnownHosts:
         """Return where `host` (or its `address`) has a key, hashed names and patterns included."""
         return [
             Place(str(path), number)
-            for path, _, _ in _versions(self.files)
+            for path, _, _ in versions(self.files)
             for number, line in enumerate(_lines(path), start=1)
             if _names(line, host, address, port)
         ]
@@ -59,7 +60,8 @@ def known_hosts(files: Iterable[Path]) -> KnownHosts:
     return KnownHosts(tuple(path.expanduser() for path in files))
 
 
-def _versions(files: Iterable[Path]) -> Iterable[_Version]:
+def versions(files: Iterable[Path]) -> Iterator[Version]:
+    """Yield the versions of those files that are there."""
     for path in files:
         if path.is_file():
             stat = path.stat()
@@ -67,10 +69,10 @@ def _versions(files: Iterable[Path]) -> Iterable[_Version]:
 
 
 @lru_cache(maxsize=16)
-def _parse(versions: tuple[_Version, ...]) -> asyncssh.SSHKnownHosts:
+def _parse(found: tuple[Version, ...]) -> asyncssh.SSHKnownHosts:
     """Parse once per run, not once per host: a fleet's known_hosts is as long as the fleet."""
     known = asyncssh.SSHKnownHosts()
-    for path, _, _ in versions:
+    for path, _, _ in found:
         for line in _lines(path):
             _load(known, line)
     return known

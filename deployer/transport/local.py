@@ -7,8 +7,8 @@ import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
 
-from deployer.transport import Address, LineSink, Result
-from deployer.transport.streams import CHUNK, Lines, Writer, converse, copy, feed
+from deployer.transport import Address, LineSink, Result, Stream
+from deployer.transport.streams import CHUNK, Lines, Writer, connected, converse, copy, feed
 
 _GRACE = 5.0
 """Seconds that a cancelled command has for its own clean-up before it is killed."""
@@ -38,9 +38,9 @@ class LocalTransport:
         finally:
             await _end(process)
 
-    async def forward(self, port: int) -> Address:
-        """Return the loopback port itself."""
-        return Address("127.0.0.1", port)
+    async def stream(self, port: int) -> Stream:
+        """Connect to the loopback port itself."""
+        return await connected(Address("127.0.0.1", port))
 
     async def close(self) -> None:
         """Nothing is open between commands."""

@@ -1,7 +1,6 @@
 """A host by SSH, over one connection for the whole run."""
 
 import asyncio
-import contextlib
 import shlex
 import signal
 from collections.abc import AsyncIterator, Sequence
@@ -11,16 +10,16 @@ import asyncssh
 
 from deployer.errors import UnreachableError
 from deployer.model.host import Host
-from deployer.transport import Address, LineSink, Result
+from deployer.transport import LineSink, Result, Stream
 from deployer.transport.ssh_errors import lost
 from deployer.transport.ssh_login import Patience, dial
+from deployer.transport.ssh_stream import Ports
 from deployer.transport.streams import CHUNK, Lines, converse, copy, feed
 
 _Connection = asyncssh.SSHClientConnection
 _Process = asyncssh.SSHClientProcess[bytes]
 _GOODBYE = 2.0
 """Seconds that a server has to answer a goodbye."""
-_LOOPBACK = "127.0.0.1"
 
 
 class SshTransport:
@@ -30,7 +29,7 @@ class SshTransport:
         self._route = tuple(route)
         self._connection = self._route[-1]
         self._name = name
-        self._forwards: dict[int, Address] = {}
+        self._ports = Ports(self._connection)
 
     @classmethod
     async def open(cls, host: Host, *, patience: Patience | None = None) -> Self:
@@ -64,11 +63,9 @@ class SshTransport:
             process.close()
         return Result(self._exit_code(process), out.finish(), err.finish())
 
-    async def forward(self, port: int) -> Address:
-        """Listen on a free loopback port of the controller for the host's own `port`."""
-        if port not in self._forwards:
-            self._forwards[port] = await self._forward(port)
-        return self._forwards[port]
+    async def stream(self, port: int) -> Stream:
+        """Open a channel to the host's `port`; nothing of it shows on the controller."""
+        return await self._ports.open(port)
 
     async def close(self) -> None:
         """Say goodbye, innermost connection first; hang up where nobody answers."""
@@ -103,30 +100,6 @@ class SshTransport:
         if process.exit_status is None:
             raise lost(None, self._name)
         return process.exit_status
-
-    async def _forward(self, port: int) -> Address:
-        try:
-            if not await self._may_forward(port):
-                host = self._connection.get_extra_info("host", self._name)
-                return Address(str(host), port)
-            listener = await self._connection.forward_local_port(_LOOPBACK, 0, _LOOPBACK, port)
-            return Address(_LOOPBACK, listener.get_port())
-        except (asyncssh.Error, OSError) as error:
-            raise lost(error, self._name) from error
-
-    async def _may_forward(self, port: int) -> bool:
-        """Ask by doing: a server says only to a real connection that it forwards none.
-
-        A port where nothing listens is refused by another code (RFC 4254, 5.1) than a forbidden one.
-        """
-        try:
-            _, writer = await self._connection.open_connection(_LOOPBACK, port)
-        except asyncssh.ChannelOpenError as error:
-            return error.code == asyncssh.OPEN_CONNECT_FAILED
-        writer.close()
-        with contextlib.suppress(asyncssh.Error, OSError):
-            await writer.wait_closed()
-        return True
 
 
 def _signal_number(name: str) -> int:

@@ -1,10 +1,10 @@
-"""What all transports do with a command's three streams."""
+"""What all transports do with a command's three streams, and with a connection to a port."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from typing import Protocol
 
-from deployer.transport import LineSink
+from deployer.transport import Address, LineSink, Stream
 
 CHUNK = 65536
 
@@ -110,3 +110,32 @@ async def converse(feeding: Coroutine[None, None, None], *readings: Coroutine[No
         for task in everything:
             task.cancel()
         await asyncio.gather(*everything, return_exceptions=True)
+
+
+async def connected(address: Address) -> Stream:
+    """Connect to `address` by TCP.
+
+    Raises:
+        OSError: Nobody answers there.
+    """
+    return _Socket(*await asyncio.open_connection(*address))
+
+
+class _Socket:
+    """A socket of asyncio's as a stream."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def read(self) -> bytes:
+        """Return what has come."""
+        return await self._reader.read(CHUNK)
+
+    def write(self, data: bytes) -> None:
+        """Send it, at once where the kernel takes it."""
+        self._writer.write(data)
+
+    def close(self) -> None:
+        """Hang up, and wait for nobody."""
+        self._writer.transport.abort()

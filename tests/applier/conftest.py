@@ -1,13 +1,15 @@
 """A host that is a directory: the real script under dash, the real nginx, nothing outside the directory."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
 import socket
 import stat
+import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,7 +17,8 @@ import httpx
 import pytest
 
 from deployer import applier
-from deployer.applier import Applied, Event, Orders, Privilege
+from deployer.applier import Applied, Conversation, Event, Orders, Privilege, Watching
+from deployer.applier.command import argv
 from deployer.bundle import RELEASE_TOKEN, Bundle, Certificate, File, Service
 from deployer.facts import Observation
 from deployer.plan import make_plan, unanswered
@@ -59,7 +62,8 @@ class Machine:
     def config(self, body: str, *, endpoint: bool = True) -> bytes:
         """A whole nginx.conf of ours that answers every request with `body`."""
         here = f"""server {{ listen 127.0.0.1:{self.endpoint};
-            location = /deployer-release {{ default_type text/plain; return 200 "{RELEASE_TOKEN}\\n"; }} }}"""
+            location = /deployer-release {{ default_type text/plain; return 200 "{RELEASE_TOKEN}\\n"; }}
+            location = /deployer-connections {{ stub_status; }} }}"""
         release = f"{self.root}/etc/deployer/releases/{RELEASE_TOKEN}/root"
         return f"""
             worker_processes 2; pid {self.root}/run/nginx.pid;
@@ -95,17 +99,41 @@ class Machine:
         )
 
     def observe(self, *questions: str) -> Observation:
-        return asyncio.run(applier.observe(LocalTransport(), self.privilege, questions))
+        async def conversation() -> Observation:
+            async with self.conversation() as host:
+                return await host.observe(*questions)
+
+        return asyncio.run(conversation())
+
+    @contextlib.asynccontextmanager
+    async def conversation(self) -> AsyncIterator[Conversation]:
+        host = Conversation(LocalTransport(), self.privilege)
+        try:
+            yield host
+        finally:
+            await host.close()
+
+    def phases(self) -> list[str]:
+        """Which phases the runs have entered."""
+        return [event[0] for event in self.events if event.kind == "phase"]
+
+    def script(self) -> tuple[str, ...]:
+        """The command that takes orders without a look before."""
+        return argv(self.privilege, "follow")
 
     def apply(
         self,
         bundle: Bundle,
         *,
         decision: str | Callable[[], str] = "",
+        before: Callable[[], object] | None = None,
         certificates: tuple[Certificate, ...] = (),
         change: Callable[[Orders], Orders] = lambda orders: orders,
     ) -> tuple[Applied, str]:
-        """Apply `bundle`; `decision` is the reason to go back, empty to confirm."""
+        """Apply `bundle`; `decision` is the reason to go back, `LEAVE`, or empty to confirm.
+
+        `before` is what the controller does before it lets the host switch.
+        """
         target = target_of(bundle)
         seen = self.observe()
         seen = self.observe(*unanswered(target, seen))
@@ -113,7 +141,7 @@ class Machine:
         record = Record(release, seen.current, "2026-11-22T10:15:00Z", "ops@desk", "", "0", (), target)
         orders = self.orders(target, seen, release, certificates=certificates)
         packed = applier.archive(bundle, record, certificates)
-        return self.run(change(orders), packed, decision), release
+        return self.run(change(orders), packed, decision, before=before), release
 
     def rollback(self, release: str, *, decision: str = "") -> Applied:
         seen = self.observe("manifests")
@@ -159,19 +187,30 @@ class Machine:
             certificates=certificates,
         )
 
-    def run(self, orders: Orders, packed: bytes, decision: str | Callable[[], str] = "") -> Applied:
-        async def decide() -> str:
-            return decision if isinstance(decision, str) else await asyncio.to_thread(decision)
+    def run(
+        self,
+        orders: Orders,
+        packed: bytes,
+        decision: str | Callable[[], str] = "",
+        *,
+        before: Callable[[], object] | None = None,
+    ) -> Applied:
+        async def look_before() -> None:
+            if before:
+                await asyncio.to_thread(before)
 
-        return asyncio.run(
-            applier.apply(
-                LocalTransport(),
-                self.privilege,
-                orders.encode(packed),
-                decide=decide,
-                on_event=self.events.append,
-            )
-        )
+        async def decide() -> str:
+            reason = decision if isinstance(decision, str) else await asyncio.to_thread(decision)
+            if reason == applier.LEAVE:
+                return reason
+            return applier.revert(reason) if reason else applier.CONFIRM
+
+        async def conversation() -> Applied:
+            async with self.conversation() as host:
+                watching = Watching(look_before, decide, self.events.append)
+                return await host.apply(orders.encode(packed), watching)
+
+        return asyncio.run(conversation())
 
     def get(self) -> str:
         """What a visitor gets; empty where nobody answers."""
@@ -196,6 +235,10 @@ class Machine:
             if mine and b"shutting down" not in title:
                 found.add(int(status.parent.name))
         return found
+
+    def start_nginx(self) -> None:
+        """Start what /etc/nginx/nginx.conf says, as an init system would."""
+        subprocess.run([self.root / "bin/nginx"], check=True)
 
     def stop_nginx(self) -> None:
         try:
@@ -222,7 +265,11 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
         f'exec {nginx} -c {tmp_path}/etc/nginx/nginx.conf "$@"\n',
         executable=True,
     )
-    made.write("bin/dpkg-query", "#!/bin/sh\nprintf 'installed 1.0'\n", executable=True)
+    made.write(
+        "bin/dpkg-query",
+        '#!/bin/sh\nshift 3\nfor name; do printf "%s\tinstalled\t1.0\n" "$name"; done\n',
+        executable=True,
+    )
     made.write("bin/shell", f'#!/bin/sh\nPATH={tmp_path}/bin:$PATH exec dash "$@"\n', executable=True)
     assert stat.S_IMODE(made.path("bin/shell").stat().st_mode) == 0o755
     yield made

@@ -1,17 +1,14 @@
 """An SSH server on a loopback port, in a thread of its own, that a test can make fail."""
 
 import asyncio
-import contextlib
-import os
-import signal
 import threading
-from asyncio.subprocess import PIPE
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncssh
+import ssh_child
 
 T = TypeVar("T")
 
@@ -25,6 +22,8 @@ class Sshd:
         allow_forwarding: Answers "administratively prohibited" where false, as sshd does.
         logins: User names, one per connection that got in.
         tunnels: Destinations of forwarded channels.
+        refused: How many channels were not forwarded.
+        commands: What was run, oldest first.
     """
 
     key: asyncssh.SSHKey = field(default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519"))
@@ -34,6 +33,8 @@ class Sshd:
     port: int = 0
     logins: list[str] = field(default_factory=list)
     tunnels: list[tuple[str, int]] = field(default_factory=list)
+    refused: int = 0
+    commands: list[str] = field(default_factory=list)
     connections: set[asyncssh.SSHServerConnection] = field(default_factory=set)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _acceptor: asyncssh.SSHAcceptor | None = None
@@ -71,10 +72,14 @@ class Sshd:
             self.port,
             server_host_keys=[self.key],
             server_factory=lambda: _Server(self),
-            process_factory=_run,
+            process_factory=self._run,
             encoding=None,
         )
         self.port = self._acceptor.get_port()
+
+    async def _run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
+        self.commands.append(process.command or "")
+        await _run(process)
 
     async def _close(self) -> None:
         if self._acceptor is not None:
@@ -114,41 +119,14 @@ class _Server(asyncssh.SSHServer):
 
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
         if not self._sshd.allow_forwarding:
+            self._sshd.refused += 1
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, "open failed")
         self._sshd.tunnels.append((dest_host, dest_port))
         return True
 
 
 async def _run(process: asyncssh.SSHServerProcess[bytes]) -> None:
-    child = await asyncio.create_subprocess_exec(
-        "/bin/sh", "-c", process.command or "", stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True
-    )
-    feeding = asyncio.ensure_future(_pump(process.stdin, child.stdin))
-    try:
-        await asyncio.gather(_pump(child.stdout, process.stdout), _pump(child.stderr, process.stderr))
-        code = await child.wait()
-        if code < 0:
-            process.exit_with_signal(signal.Signals(-code).name.removeprefix("SIG"))
-        else:
-            process.exit(code)
-    except (OSError, asyncssh.Error):
-        process.close()
-    finally:
-        feeding.cancel()
-        await asyncio.gather(feeding, return_exceptions=True)
-        if child.returncode is None:
-            os.killpg(child.pid, signal.SIGKILL)
-            await child.wait()
-        child._transport.close()  # the pipes; there is no public way
-
-
-async def _pump(source: Any, sink: Any) -> None:  # noqa: ANN401 - asyncio's or asyncssh's
-    with contextlib.suppress(OSError, asyncssh.Error):
-        while chunk := await source.read(65536):
-            sink.write(chunk)
-            await sink.drain()
-    if isinstance(sink, asyncio.StreamWriter):
-        sink.close()
+    await ssh_child.run(process, process.command or "")
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,17 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
+refusals="$DEPLOYER_ROOT/ca/refusals"
+if [ -s "$refusals" ]; then
+    # As certbot 2.1 with Python 3.11: what the CA said is in the log alone.
+    mkdir -p "$DEPLOYER_ROOT/var/log/letsencrypt"
+    log="$DEPLOYER_ROOT/var/log/letsencrypt/letsencrypt.log"
+    sed -n '1s/^/acme.messages.Error: /p' "$refusals" >>"$log"
+    sed -i 1d "$refusals"
+    echo 'An unexpected error occurred:' >&2
+    echo "AttributeError: can't set attribute" >&2
+    exit 1
+fi
 [ -f "$DEPLOYER_ROOT/ca/fullchain.pem" ] || {
     printf '  Domain: abc.test\\n  Type:   dns\\n  Detail: no A record\\n' >&2
     exit 1
@@ -135,6 +146,31 @@ def test_a_ca_that_says_no_is_no_reason_to_go_back(tls: Tls) -> None:
     assert applied.unissued["abc"][-1].strip() == "Detail: no A record"
     assert tls.served() == tls.bootstrap.fullchain.decode()
     assert tls.machine.observe().renewals == {}
+
+
+NONCE = "urn:ietf:params:acme:error:badNonce :: unacceptable :: JWS has an invalid anti-replay nonce: x"
+
+
+@pytest.mark.parametrize(("refusals", "said"), [(1, {}), (2, {"abc": (NONCE,)})])
+def test_a_ca_that_refuses_a_nonce_is_asked_once_more(
+    tls: Tls, refusals: int, said: dict[str, tuple[str, ...]]
+) -> None:
+    tls.give(new())
+    tls.machine.write("ca/refusals", f"{NONCE}\n" * refusals)
+
+    applied = tls.apply()
+
+    assert (applied.ending, applied.unissued) == ("ok", said)
+
+
+def test_what_the_ca_said_is_told_where_certbot_hides_it(tls: Tls) -> None:
+    limited = "urn:ietf:params:acme:error:rateLimited :: too many requests :: retry after an hour"
+    tls.machine.write("ca/refusals", f"{limited}\n" * 2)
+
+    applied = tls.apply()
+
+    assert applied.unissued == {"abc": (limited,)}
+    assert tls.machine.path("ca/refusals").read_text() == f"{limited}\n"
 
 
 def test_what_was_issued_stays_when_the_release_goes_back(tls: Tls) -> None:

@@ -13,10 +13,11 @@ import pytest
 from conftest import Machine, free_port
 
 from deployer import applier
-from deployer.applier.command import argv
+from deployer.applier.conversation import GO, to_apply
 from deployer.bundle import Bundle, Command, Directory, File, Service
 from deployer.plan import make_plan
 from deployer.release import parse_record, target_of
+from deployer.transport import Result
 from deployer.transport.local import LocalTransport
 
 
@@ -166,12 +167,22 @@ def test_a_controller_that_goes_away_before_it_confirms_is_a_revert(machine: Mac
     orders = machine.orders(target, seen, record.release)
     encoded = orders.encode(applier.archive(bundle, record, ()))
 
-    async def orders_then_silence() -> AsyncIterator[bytes]:
-        yield b"deployer-begin\n" + encoded
+    async def gone_when_asked() -> Result:
+        asked = asyncio.Event()
 
-    result = asyncio.run(LocalTransport().run(argv(machine.privilege, "apply"), stdin=orders_then_silence()))
+        async def said() -> AsyncIterator[bytes]:
+            yield to_apply(encoded) + GO
+            await asked.wait()
 
-    assert "the controller went away" in result.stdout
+        def heard(line: str) -> None:
+            if line.startswith("deployer\tawait"):
+                asked.set()
+
+        return await LocalTransport().run(machine.script(), stdin=said(), on_line=heard)
+
+    result = asyncio.run(gone_when_asked())
+
+    assert f"reverted\t{seen.current}\tthe controller went away before it confirmed" in result.stdout
     assert machine.get() == "one"
 
 
@@ -266,9 +277,9 @@ def test_a_file_that_others_put_in_place_of_ours_is_backed_up(machine: Machine) 
 
 def test_a_second_run_is_told_who_holds_the_lock(machine: Machine) -> None:
     machine.apply(machine.bundle())
-    holder = subprocess.Popen(
-        ["flock", "-n", machine.path("/etc/deployer/lock"), "sleep", "30"], start_new_session=True
-    )
+    lock = machine.path("/etc/deployer/lock")
+    holding = f"printf 'ops@desk since noon' >{lock}; sleep 30"
+    holder = subprocess.Popen(["flock", "-n", lock, "sh", "-c", holding], start_new_session=True)
     try:
         while machine.observe().lock == "":
             time.sleep(0.05)
@@ -290,7 +301,7 @@ def test_a_plan_made_for_another_release_is_not_carried_out(machine: Machine) ->
         change=lambda orders: replace(orders, current="20200101T000000Z-000000"),
     )
 
-    assert applied.ending == "locked"
+    assert applied.ending == "moved"
     assert "changed meanwhile" in applied.reason
 
 
@@ -316,9 +327,9 @@ def test_an_archive_that_breaks_off_is_refused(machine: Machine) -> None:
     )
 
     async def half() -> AsyncIterator[bytes]:
-        yield b"deployer-begin\n" + encoded[: len(encoded) // 2]
+        yield to_apply(encoded)[: -len(encoded) // 2]
 
-    result = asyncio.run(LocalTransport().run(argv(machine.privilege, "apply"), stdin=half()))
+    result = asyncio.run(LocalTransport().run(machine.script(), stdin=half()))
 
     assert "deployer\trefused\tstage" in result.stdout
     assert machine.observe().releases == ()
@@ -359,6 +370,17 @@ def test_old_releases_go_but_never_the_current_one_and_the_one_before(machine: M
         releases.append(release)
 
     assert [release.name for release in machine.observe().releases] == ["original", *releases[-2:]]
+
+
+def test_folders_and_files_of_strangers_are_no_releases(machine: Machine) -> None:
+    _, release = machine.apply(machine.bundle())
+    machine.path("/etc/deployer/releases/strange").mkdir()
+    machine.write("/etc/deployer/releases/notes", "mine\n")
+
+    seen = machine.observe()
+
+    assert [each.name for each in seen.releases] == ["original", release]
+    assert seen.foreign == ("/etc/deployer/releases/notes", "/etc/deployer/releases/strange")
 
 
 def test_directories_get_their_mode_and_commands_run_once(machine: Machine) -> None:

@@ -2,30 +2,19 @@
 
 import socket
 import time
-from pathlib import Path
 
 import pytest
 from conftest import Machine
+from pair import make_pair
 
 from deployer.bundle import Certificate
-from deployer.secret import Secret
 from deployer.standing import Worker
-
-PAIR = Path(__file__).parent / "pair"
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     """A pair that nginx accepts."""
-    import subprocess
-
-    folder = tmp_path_factory.mktemp("pair")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-subj", "/CN=abc.test", "-keyout", folder / "key", "-out", folder / "chain"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return Certificate("abc", (folder / "chain").read_bytes(), Secret((folder / "key").read_text()))
+    return make_pair(tmp_path_factory.mktemp("pair"))
 
 
 def with_certificate(machine: Machine, certificate: Certificate) -> None:

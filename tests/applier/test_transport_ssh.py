@@ -3,6 +3,7 @@ import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import asyncssh
@@ -12,7 +13,7 @@ from transport_contract import until
 
 from deployer.errors import UnreachableError
 from deployer.model.host import Host, HostVariables
-from deployer.transport import Address, Result
+from deployer.transport import Result, Stream
 from deployer.transport.ssh import SshTransport
 from deployer.transport.ssh_login import Patience
 
@@ -48,12 +49,21 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[asyncssh.
     path = tmp_path / "agent"
     key = asyncssh.generate_private_key("ssh-ed25519")
     with subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL) as running:
-        while not path.exists():
-            time.sleep(0.02)
+        wait_until_heard(path)
         monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
         asyncio.run(_add(path, key))
         yield key
         running.terminate()
+
+
+def wait_until_heard(path: Path) -> None:
+    """Wait until somebody listens at the socket `path`, which is there a moment before."""
+    for _ in range(500):
+        with socket.socket(socket.AF_UNIX) as caller, suppress(OSError):
+            caller.connect(str(path))
+            return
+        time.sleep(0.02)
+    pytest.fail(f"nobody listens at {path}")
 
 
 async def _add(path: Path, key: asyncssh.SSHKey) -> None:
@@ -322,37 +332,79 @@ async def _greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     writer.close()
 
 
-async def _read(address: Address) -> bytes:
-    reader, writer = await asyncio.open_connection(*address)
-    try:
-        return await reader.read()
-    finally:
-        writer.close()
+async def _read(stream: Stream) -> bytes:
+    said = b""
+    while chunk := await stream.read():
+        said += chunk
+    stream.close()
+    return said
 
 
 def test_a_port_of_the_host_is_reached_through_the_connection(sshd: Sshd) -> None:
-    async def whole() -> tuple[Address, Address, bytes, int]:
-        server = await asyncio.start_server(_greet, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        transport = await SshTransport.open(host(sshd.port))
-        first, second = await transport.forward(port), await transport.forward(port)
-        said = await _read(first)
-        await transport.close()
-        server.close()
-        return first, second, said, port
+    async def whole() -> tuple[bytes, int]:
+        async with await asyncio.start_server(_greet, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            transport = await SshTransport.open(host(sshd.port))
+            said = await _read(await transport.stream(port))
+            await transport.close()
+            return said, port
 
-    first, second, said, port = asyncio.run(whole())
+    said, port = asyncio.run(whole())
 
     assert said == b"hello from the host\n"
-    assert (first, first.host) == (second, "127.0.0.1")
-    assert first.port != port
-    assert set(sshd.tunnels) == {("127.0.0.1", port)}
+    assert sshd.tunnels == [("127.0.0.1", port)]
+
+
+def test_what_is_said_before_hanging_up_reaches_the_port(sshd: Sshd) -> None:
+    async def whole() -> bytes:
+        heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+        async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heard.set_result(await reader.read())
+            writer.close()
+
+        async with await asyncio.start_server(listen, "127.0.0.1", 0) as server:
+            transport = await SshTransport.open(host(sshd.port))
+            stream = await transport.stream(server.sockets[0].getsockname()[1])
+            stream.write(b"goodbye")
+            stream.close()
+            stream.close()
+            stream.write(b"too late")
+            said = await asyncio.wait_for(heard, 10)
+            await transport.close()
+            return said
+
+    assert asyncio.run(whole()) == b"goodbye"
+
+
+def test_a_stream_ends_with_the_connection_that_carries_it(sshd: Sshd) -> None:
+    async def whole() -> bytes:
+        ended = asyncio.Event()
+
+        async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            writer.close()
+            ended.set()
+
+        async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+            transport = await SshTransport.open(host(sshd.port))
+            stream = await transport.stream(server.sockets[0].getsockname()[1])
+            sshd.drop_connections()
+            said = await asyncio.wait_for(_read(stream), 10)
+            with pytest.raises(ConnectionError):
+                await transport.stream(1)
+            await transport.close()
+            await ended.wait()
+            return said
+
+    assert asyncio.run(whole()) == b""
 
 
 def test_where_forwarding_is_forbidden_the_host_itself_is_asked(sshd: Sshd) -> None:
     sshd.allow_forwarding = False
 
-    assert _forwarded(sshd, 443) == Address("127.0.0.1", 443)
+    assert asyncio.run(_greeted_through(sshd, times=3)) == [b"hello from the host\n"] * 3
+    assert sshd.refused == 1
 
 
 def test_a_port_where_nothing_listens_is_not_a_server_that_forbids(sshd: Sshd) -> None:
@@ -360,15 +412,24 @@ def test_a_port_where_nothing_listens_is_not_a_server_that_forbids(sshd: Sshd) -
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
 
-        assert _forwarded(sshd, port).port != port
+        assert asyncio.run(_greeted_through(sshd, port=port, times=2)) == [b"", b""]
+
+    assert sshd.tunnels == [("127.0.0.1", port)] * 2
 
 
-def _forwarded(sshd: Sshd, port: int) -> Address:
-    async def whole() -> Address:
+async def _greeted_through(sshd: Sshd, *, times: int, port: int = 0) -> list[bytes]:
+    """What `times` visitors one after the other read at a port of the host; nothing where they are cut."""
+    async with await asyncio.start_server(_greet, "127.0.0.1", 0) as server:
         transport = await SshTransport.open(host(sshd.port))
         try:
-            return await transport.forward(port)
+            asked = port or server.sockets[0].getsockname()[1]
+            return [await _read_or_nothing(transport, asked) for _ in range(times)]
         finally:
             await transport.close()
 
-    return asyncio.run(whole())
+
+async def _read_or_nothing(transport: SshTransport, port: int) -> bytes:
+    try:
+        return await _read(await transport.stream(port))
+    except ConnectionError:
+        return b""

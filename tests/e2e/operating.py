@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,13 @@ from deployer.outcome import Outcome, Phase, State
 
 LAST_LOCATION = "                static: {root: /srv/www/abc}\n"
 """The end of the first site's locations in lab/inventory.yaml; new ones go behind it."""
+
+
+HELLO = ("- path: /hello", "  redirect: {to: /one, status: 302}")
+"""A location that works."""
+
+DEAD = ("- path: /dead/", "  proxy: {upstream: 127.0.0.1:9}")
+"""A location that never does; its probe is patient for some seconds."""
 
 
 @dataclass
@@ -104,10 +111,10 @@ class Desk:
             running.stdin.write(stdin)
         return self.end(running, expect_exit=expect_exit)
 
-    def start(self, command: str, *words: str) -> "subprocess.Popen[str]":
-        """Type a command and do not wait."""
+    def start(self, command: str, *words: str, before: Sequence[str] = ()) -> "subprocess.Popen[str]":
+        """Type a command and do not wait; `before` is a program that runs it."""
         return subprocess.Popen(
-            [sys.executable, "-m", "deployer", command, "inventory.yaml", *words],
+            [*before, sys.executable, "-m", "deployer", command, "inventory.yaml", *words],
             cwd=self.folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -158,18 +165,20 @@ class _Silence:
     def stopping(self, *, cancelled: bool) -> None: ...
 
 
+def walk(file: Path, *edges: str, back: bool = False) -> tuple[Outcome, ...]:
+    """Apply an inventory to `edges`, or roll them `back`, without a command line."""
+    hosts = inventory.load(file).select(",".join(edges))
+    forth, to = deploy.Options(who="tests"), deploy.RollbackOptions(who="tests")
+
+    def one(host: Host, watch: deploy.Watch) -> Awaitable[Outcome]:
+        return deploy.rollback(host, to, watch) if back else deploy.apply(host, forth, watch)
+
+    return asyncio.run(fleet.run(hosts, one, parallel=len(hosts), listener=_Silence()))
+
+
 def as_the_lab_is(*edges: str) -> tuple[Outcome, ...]:
     """Apply lab/inventory.yaml to `edges` without a command line: it is quicker."""
-    hosts = inventory.load(CHECKOUT / "lab/inventory.yaml").select(",".join(edges))
-    options = deploy.Options(who="tests")
-    outcomes = asyncio.run(
-        fleet.run(
-            hosts,
-            lambda host, watch: deploy.apply(host, options, watch),
-            parallel=len(hosts),
-            listener=_Silence(),
-        )
-    )
+    outcomes = walk(CHECKOUT / "lab/inventory.yaml", *edges)
     for outcome in outcomes:
         assert outcome.state in (State.UNCHANGED, State.CHANGED), outcome
     return outcomes
@@ -253,7 +262,22 @@ def _like(model: Container, client: docker.DockerClient) -> Container:
         volumes=options["Binds"] or [],
         tmpfs=options["Tmpfs"],
         cgroupns=options["CgroupnsMode"] or None,
+        # Nobody asks for its health, and each look costs a busy machine a tenth of a second.
+        healthcheck={"test": ["NONE"]},
     )
+
+
+@contextlib.contextmanager
+def stopped(lab: Lab, service: str) -> Iterator[None]:
+    """A backend of the lab that is away for a while."""
+    member = lab.status.member(service)
+    assert member is not None
+    subprocess.run(["docker", "stop", "--time", "2", member.container], check=True, capture_output=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["docker", "start", member.container], check=True, capture_output=True)
+        wait_for(lambda: lab.status.running, seconds=180, sentence=f"{service} is not healthy again")
 
 
 def kill(running: "subprocess.Popen[str]") -> None:

@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect as websocket
 from deployer import deploy
 from deployer.model.host import Host
 from deployer.outcome import Outcome, Phase, State
-from deployer.transport import Address, LineSink, Result, Transport
+from deployer.transport import LineSink, Result, Stream, Transport
 from deployer.transport.connect import connect
 
 HELLO = ("- path: /hello", "  redirect: {to: /one, status: 302}")
@@ -49,8 +49,8 @@ class CountedTransport:
         self.commands.append(argv)
         return await self.inner.run(argv, stdin=stdin, on_line=on_line)
 
-    async def forward(self, port: int) -> Address:
-        return await self.inner.forward(port)
+    async def stream(self, port: int) -> Stream:
+        return await self.inner.stream(port)
 
     async def close(self) -> None:
         await self.inner.close()

@@ -3,6 +3,7 @@
 import shutil
 import ssl
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from socket import create_connection
@@ -10,11 +11,16 @@ from typing import Any
 
 import httpx
 import pytest
-from operating import OwnHost, nginx_of, own_host
+from operating import OwnHost, nginx_of, own_host, wait_for, wait_for_line
 from visiting import Lab, PublishedPorts
 
 from deployer.transport import Address
 
+SLOW = """<?php
+touch('/srv/state/started');
+while (file_exists('/srv/state/hold')) { usleep(100000); clearstatcache(); }
+echo 'slow but whole';
+"""
 INVENTORY = Path(__file__).parent / "inventories" / "backends_on_host"
 
 
@@ -112,6 +118,36 @@ def test_a_changed_pool_reloads_php_and_leaves_tomcat_alone(shop: Shop) -> None:
     assert outcome["state"] == "changed"
     assert shop.pids() == masters
     assert shop.get("/app/").json()["pid"] != child
+
+
+def reloads(shop: Shop) -> int:
+    """How often php-fpm has begun to reload."""
+    return int(
+        shop.own.machine.check_output("cat /var/log/php*-fpm.log | grep -c 'Reloading in progress' || true")
+    )
+
+
+def test_a_changed_pool_lets_the_scripts_that_run_come_to_their_end(shop: Shop) -> None:
+    machine = shop.own.machine
+    machine.check_output(
+        "printf %%s %s >/srv/www/app/slow.php && install -d -o www-data /srv/state && touch /srv/state/hold",
+        SLOW,
+    )
+    before = reloads(shop)
+    applying = shop.own.desk.start("apply", "--json", "--set", "php_fpm_request_timeout=45s")
+    with ThreadPoolExecutor() as visitors:
+        try:
+            wait_for_line(applying, "own: stage")
+            running = [visitors.submit(shop.get, "/app/slow.php", timeout=45) for _ in range(2)]
+            wait_for(lambda: machine.file("/srv/state/started").exists, sentence="no script has started")
+            wait_for(lambda: reloads(shop) > before, sentence="php-fpm was not reloaded")
+        finally:
+            machine.check_output("rm -f /srv/state/hold")
+        outcome = shop.own.desk.end(applying).host
+
+        assert outcome["state"] == "changed"
+        assert [visitor.result().text for visitor in running] == ["slow but whole"] * 2
+    assert shop.get("/app/").status_code == 200
 
 
 def test_a_pool_that_php_refuses_never_goes_live(shop: Shop) -> None:

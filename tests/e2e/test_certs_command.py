@@ -76,7 +76,7 @@ def test_the_table_names_every_certificate_with_the_days_that_are_left(own: OwnH
 
     (shop,) = [line for line in told.splitlines() if "shop.test" in line]
     assert "shop.test, www.shop.test" in shop
-    assert "89 days" in shop
+    assert "87 days" in shop
     assert "local_ca" in shop
     assert shop.rstrip().endswith("ok")
     assert "2 certificates, 0 with a problem" in told
@@ -97,9 +97,9 @@ def test_the_document_has_the_serial_that_is_on_the_wire(own: OwnHost) -> None:
 
 
 def test_a_monitor_is_told_by_the_exit_code(own: OwnHost) -> None:
-    own.desk.type("certs", "--max-days", "89")
+    own.desk.type("certs", "--max-days", "87")
 
-    assert "shop" in own.desk.type("certs", "--max-days", "90", expect_exit=3).stdout
+    assert "shop" in own.desk.type("certs", "--max-days", "88", expect_exit=3).stdout
 
 
 def test_renewing_puts_new_ones_on_the_wire_and_touches_nothing_else(own: OwnHost) -> None:

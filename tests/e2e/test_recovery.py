@@ -1,37 +1,32 @@
 """When something goes wrong: what was broken before, what the run breaks, and runs that are ended."""
 
-import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 
 import pytest
-from operating import Desk, as_the_lab_is, kill, linked, nginx_of, wait_for, wait_for_line
+from damaging import squatter
+from operating import (
+    DEAD,
+    HELLO,
+    Desk,
+    as_the_lab_is,
+    kill,
+    linked,
+    nginx_of,
+    stopped,
+    wait_for,
+    wait_for_line,
+)
 from testinfra.host import Host as Machine
 from visiting import Lab
 
 from deployer.outcome import State
 
-HELLO = ("- path: /hello", "  redirect: {to: /one, status: 302}")
-DEAD = ("- path: /dead/", "  proxy: {upstream: 127.0.0.1:9}")
 HOLD = "/run/deployer-test-hold"
 WAIT = f"""- name: wait
   command:
     cmd: while [ -e {HOLD} ]; do sleep 0.1; done
     unless: test ! -e {HOLD}
 """
-
-
-@contextmanager
-def stopped(lab: Lab, service: str) -> Iterator[None]:
-    """A backend of the lab that is away for a while."""
-    member = lab.status.member(service)
-    assert member is not None
-    subprocess.run(["docker", "stop", "--time", "2", member.container], check=True, capture_output=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["docker", "start", member.container], check=True, capture_output=True)
-        wait_for(lambda: lab.status.running, seconds=90, sentence=f"{service} is not healthy again")
 
 
 def test_what_was_broken_before_does_not_stop_a_deploy_and_is_reported(lab: Lab, desk: Desk) -> None:
@@ -64,19 +59,6 @@ def test_a_new_location_that_does_not_work_makes_the_host_go_back(lab: Lab, desk
     story = desk.type("history", "--limit", "edge1", "--json").host["history"]
     assert story[0]["state"] == "failed"
     assert "/dead/" in story[0]["note"]
-
-
-@contextmanager
-def squatter(machine: Machine, port: int) -> Iterator[None]:
-    """Another program that holds a port of the host."""
-    unit = "deployer-test-squatter"
-    machine.check_output(
-        "systemd-run -q --unit=%s --socket-property=ListenStream=0.0.0.0:%s cat", unit, str(port)
-    )
-    try:
-        yield
-    finally:
-        machine.check_output("systemctl stop %s.socket", unit)
 
 
 def test_a_reload_that_nginx_cannot_carry_out_is_taken_back(lab: Lab, desk: Desk) -> None:
@@ -204,43 +186,3 @@ def test_a_switched_host_goes_back_by_itself_when_the_controller_dies(lab: Lab, 
     journal = machine.check_output("tail -n 1 /var/lib/deployer/journal")
     assert "the controller went away before it confirmed" in journal
     assert desk.type("plan", "--limit", "edge1", "--json").host["state"] == "planned"
-
-
-TREE = "/etc/nginx/deployer"
-FILES = {
-    f"echo '# by hand' >>/etc/deployer/current/root{TREE}/maps.conf": (
-        f"{TREE}/maps.conf",
-        "drift: its content was changed on the host",
-    ),
-    f"rm {TREE}/sites/abc.conf": (f"{TREE}/sites/abc.conf", "drift: it was deleted on the host"),
-    "sed -i s/a/a/ /etc/nginx/nginx.conf": ("/etc/nginx/nginx.conf", "drift: it was replaced on the host"),
-    f"chmod 0600 /etc/deployer/current/root{TREE}/tls.conf": (
-        f"{TREE}/tls.conf",
-        "drift: it was made 0600 root:root on the host",
-    ),
-}
-SERVICE = {
-    "systemctl stop nginx": ("nginx", "it does not run"),
-    "systemctl disable -q nginx": ("nginx", "starts at boot"),
-}
-
-
-@pytest.mark.parametrize("damages", [FILES, SERVICE], ids=["files", "service"])
-def test_drift_is_shown_by_plan_and_mended_by_apply(
-    lab: Lab, desk: Desk, damages: Mapping[str, tuple[str, str]]
-) -> None:
-    machine = lab.container("edge2")
-    for damage in damages:
-        machine.check_output(damage)
-
-    planned = desk.type("plan", "--limit", "edge2", "--exit-code", "--json", expect_exit=3).host
-    applied = desk.type("apply", "--limit", "edge2", "--json").host
-
-    named = {(change["subject"], change["detail"]) for change in planned["changes"]}
-    assert named >= set(damages.values())
-    assert applied["state"] == "changed"
-    assert desk.type("plan", "--limit", "edge2", "--exit-code", "--json").host["changes"] == []
-    assert lab.get("/", edge="edge2").status_code == 200
-    assert machine.service("nginx").is_running
-    assert machine.service("nginx").is_enabled
-    assert machine.file("/etc/nginx/nginx.conf").is_symlink

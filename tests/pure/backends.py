@@ -120,14 +120,14 @@ def _pairs(data: bytes) -> Iterator[tuple[str, str]]:
 
 
 @contextlib.contextmanager
-def fpm() -> Iterator[int]:
+def fpm(address: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
     """A FastCGI server that says what it saw; it would run any script it is told to."""
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
         allow_reuse_address = True
 
-    with Server(("127.0.0.1", 0), Responder) as server:
+    with Server((address, port), Responder) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         yield server.server_address[1]
         server.shutdown()

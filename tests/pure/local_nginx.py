@@ -1,8 +1,10 @@
 """The rendered tree under the real nginx of this machine, in a folder of its own and on free ports."""
 
 import contextlib
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -18,7 +20,8 @@ from cryptography.x509.oid import NameOID
 from deployer.bundle import Bundle
 
 RELEASE = "20261122T101500Z-3f9a1c"
-NGINX = "/usr/sbin/nginx"
+NGINX = os.environ.get("TEST_NGINX", "/usr/sbin/nginx")
+"""The nginx of this machine, or another one: TEST_NGINX=/path/to/nginx pytest tests/pure"""
 
 
 def free_port() -> int:
@@ -50,6 +53,8 @@ def _moved(content: bytes, root: Path) -> bytes:
         b"/run/nginx.pid", folder + b"/nginx.pid"
     )
     moved = re.sub(rb"(?m)^user .*$", b"user root;", moved)
+    # Modules of this machine's nginx, which another one refuses.
+    moved = re.sub(rb"(?m)^include /etc/nginx/modules-enabled/.*$", b"", moved)
     temporary = b"".join(
         b"    %s_temp_path %s/tmp_%s;\n" % (name, folder, name)
         for name in (b"client_body", b"proxy", b"fastcgi", b"uwsgi", b"scgi")
@@ -91,16 +96,35 @@ def check(configuration: Path) -> str:
 
 
 @contextlib.contextmanager
-def running(configuration: Path, *, port: int) -> Iterator[None]:
-    """nginx serves `configuration` while the block runs."""
+def running(configuration: Path, *, port: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """nginx serves `configuration` while the block runs; gives its master process."""
     assert check(configuration) == ""
     process = subprocess.Popen([NGINX, "-c", str(configuration), "-g", "daemon off;"])
     try:
         await_port(port)
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait(timeout=10)
+
+
+def version() -> tuple[int, ...]:
+    """Of the nginx that these tests run."""
+    said = subprocess.run([NGINX, "-v"], capture_output=True, text=True, check=True).stderr
+    found = re.search(r"nginx/([0-9.]+)", said)
+    assert found, said
+    return tuple(int(part) for part in found[1].split("."))
+
+
+def reload(master: "subprocess.Popen[bytes]") -> None:
+    """Tell nginx to read its configuration again, and return once only new workers take connections."""
+    children = Path(f"/proc/{master.pid}/task/{master.pid}/children")
+    old = set(children.read_text().split())
+    master.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + 10
+    while old & set(children.read_text().split()) or not children.read_text().strip():
+        assert time.monotonic() < deadline, "old workers stay"
+        time.sleep(0.02)
 
 
 def await_port(port: int) -> None:

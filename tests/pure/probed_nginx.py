@@ -14,7 +14,8 @@ from deployer import certs
 from deployer.model.host import Host, HostVariables
 from deployer.outcome import ProbeResult
 from deployer.probes import Question
-from deployer.transport import Address
+from deployer.transport import Address, Stream
+from deployer.transport.streams import connected
 
 NGINX = "/usr/sbin/nginx"
 
@@ -59,8 +60,8 @@ class Served:
     backend: int
     serving: dict[str, bytes]
 
-    async def address_of(self, port: int) -> Address:
-        return Address("127.0.0.1", port)
+    async def stream_to(self, port: int) -> Stream:
+        return await connected(Address("127.0.0.1", port))
 
     def trust(self, site: Any) -> bytes | None:  # noqa: ANN401 - as the model types it
         return certs.trust(self.host, site, serving=self.serving)

@@ -31,6 +31,15 @@ FACTS = {
         php_version="8.4",
         resolvers=("192.0.2.53", "[2001:db8::53]"),
     ),
+    "1.30": Facts(
+        os_version="14",
+        os_codename="forky",
+        nginx_version=(1, 30, 6),
+        openssl_version=(3, 6, 5),
+        php_version="8.4",
+        resolvers=("127.0.0.53",),
+        hosts=(("two.internal", "192.0.2.7"),),
+    ),
 }
 
 
@@ -107,6 +116,11 @@ def _abc(ports: Ports) -> dict[str, Any]:
             },
             {"path": "/login", "proxy": {"upstream": ports.app}, "rate_limit": {"rate": "1r/m", "burst": 1}},
             {"path": "/names/", "proxy": {"upstream": ["one.internal:3000", "two.internal:3000"]}},
+            {
+                "path": "/mixed/",
+                "tomcat": {"upstream": ["192.0.2.9:8080", "192.0.2.10:8080", "three.internal:8080"]},
+            },
+            {"path": "/talk", "websocket": {"upstream": "shop_app"}},
             {"path": "/old", "redirect": {"to": "/new/", "keep_path": True}},
             {"path": "/gone", "exact": True, "redirect": {"to": "https://www.abc.test/", "status": 301}},
             {"path": "^/v[0-9]+/", "regex": True, "proxy": {"upstream": ports.app}},

@@ -4,7 +4,7 @@ import ssl
 import stat
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ LOCAL_CA: dict[str, Any] = {"local_ca": {"directory": "ca"}}
 SELF_SIGNED: dict[str, Any] = {"self_signed": {}}
 
 
-def obtained(at: Host) -> dict[str, Certificate]:
-    found = certs.obtain(at, certs.decide(at, {}, NOW), NOW)
+def obtained(at: Host, *, now: datetime = NOW) -> dict[str, Certificate]:
+    found = certs.obtain(at, certs.decide(at, {}, now), now)
     return {certificate.name: certificate for certificate in found}
 
 
@@ -66,10 +66,20 @@ def test_a_leaf_of_the_local_ca_lasts_90_days_and_is_renewed_when_a_third_is_lef
     leaf = parsed(certificate)
 
     assert leaf.not_valid_after_utc - leaf.not_valid_before_utc <= timedelta(days=90)
-    assert leaf.not_valid_before_utc == NOW - timedelta(hours=1)
-    assert reason(at, certificate.fullchain, days=59) == ""
-    assert reason(at, certificate.fullchain, days=60) == "ends in 29 days"
-    assert reason(at, certificate.fullchain, days=100) == "expired on 2027-02-20"
+    assert reason(at, certificate.fullchain, days=57) == ""
+    assert reason(at, certificate.fullchain, days=58) == "ends in 30 days"
+    assert reason(at, certificate.fullchain, days=100) == "expired on 2027-02-18"
+
+
+@pytest.mark.parametrize("source", [LOCAL_CA, SELF_SIGNED])
+@pytest.mark.parametrize("wrong", [timedelta(days=-1), timedelta(days=1)])
+def test_what_a_clock_issues_that_is_wrong_by_a_day_is_valid_at_once(
+    tmp_path: Path, source: dict[str, Any], wrong: timedelta
+) -> None:
+    at = host(tmp_path, tls_site(source))
+    leaf = parsed(obtained(at, now=NOW + wrong)["abc"])
+
+    assert leaf.not_valid_before_utc < NOW < leaf.not_valid_after_utc
 
 
 def test_a_new_name_needs_a_new_certificate_and_a_name_less_does_not(tmp_path: Path) -> None:
@@ -183,7 +193,7 @@ def test_an_expired_ca_is_refused_beforehand(tmp_path: Path) -> None:
     at = host(tmp_path, tls_site(LOCAL_CA))
     obtained(at)
 
-    with pytest.raises(CertificateError, match="valid from 2026-11-22 to 2036-11-19 only"):
+    with pytest.raises(CertificateError, match="valid from 2026-11-20 to 2036-11-19 only"):
         certs.check([at], NOW + timedelta(days=3700))
 
 

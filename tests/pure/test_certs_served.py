@@ -3,7 +3,7 @@
 import asyncio
 import io
 import ssl
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +19,8 @@ from deployer.model.site import Site
 from deployer.outcome import Outcome, Phase, State
 from deployer.report import certificates
 from deployer.standing import ServedCertificate, Stored
-from deployer.transport import Address
+from deployer.transport import Address, Stream
+from deployer.transport.streams import connected
 
 LOCAL_CA: dict[str, Any] = {"local_ca": {}}
 ROOT = make("deployer local CA 12345678", Wish(ca=True))
@@ -127,6 +128,10 @@ def speaking_tls(made: Made, folder: Path) -> Iterator[ssl.SSLContext]:
     yield context
 
 
+def _always(port: int) -> Callable[[int], Awaitable[Stream]]:
+    return lambda asked: connected(Address("127.0.0.1", port))
+
+
 def test_an_expired_certificate_of_a_stranger_is_seen_on_the_wire(tmp_path: Path) -> None:
     bad = make("x.com", Wish(names=("x.com",), ends=NOW - timedelta(hours=1)))
 
@@ -134,7 +139,7 @@ def test_an_expired_certificate_of_a_stranger_is_seen_on_the_wire(tmp_path: Path
         server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
         async with server:
             port = server.sockets[0].getsockname()[1]
-            return await probes.leaf_served(site(), Address("127.0.0.1", port))
+            return await probes.leaf_served(site(), _always(port))
 
     with speaking_tls(bad, tmp_path) as context:
         leaf = asyncio.run(visit(context))
@@ -143,7 +148,7 @@ def test_an_expired_certificate_of_a_stranger_is_seen_on_the_wire(tmp_path: Path
 
 
 def test_a_port_where_nobody_listens_is_a_sentence(tmp_path: Path) -> None:
-    leaf = asyncio.run(probes.leaf_served(site(), Address("127.0.0.1", 1)))
+    leaf = asyncio.run(probes.leaf_served(site(), _always(1)))
 
     assert leaf.der == b""
     assert "nothing listens there" in leaf.failure

@@ -1,6 +1,8 @@
 """What every command has in common: help, version, exit codes, JSON, errors."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +21,10 @@ from deployer.outcome import State
 
 COMMANDS = ["plan", "apply", "rollback", "verify", "history", "validate", "render", "schema"]
 LAB = ["up", "down", "status", "ssh", "logs"]
+HEAVY = [
+    *("asyncssh", "cryptography", "docker", "h11", "jinja2", "pydantic", "rich", "websockets", "yaml"),
+    *("asyncio", "ssl", "deployer.model", "deployer.outcome", "deployer.report", "deployer.cli.walks"),
+]
 
 
 def said(*arguments: str) -> str:
@@ -53,13 +59,69 @@ def test_the_help_of_every_command_documents_every_exit_code(command: list[str])
     assert [code for code in sorted(codes) if f" {code}  " not in text] == []
 
 
-def test_help_starts_without_the_heavy_libraries() -> None:
-    heavy = ["asyncssh", "docker", "cryptography", "httpx", "websockets", "jinja2", "yaml", "deployer.model"]
-    program = f"import sys, deployer.cli; print([name for name in {heavy} if name in sys.modules])"
+def test_help_imports_none_of_the_heavy_libraries() -> None:
+    program = f"""
+import atexit, sys
+atexit.register(lambda: print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr))
+sys.argv = ["deployer", "--help"]
+from deployer.__main__ import main
+main()
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert "Usage: deployer" in ended.stdout
+    assert ended.stderr == "[]\n"
+
+
+def test_pydantic_has_no_plugins_and_its_own_module_for_whoever_asks_for_more() -> None:
+    program = (
+        "import sys; from deployer.cli.plugins import LOADER, forgo; forgo();"
+        "from pydantic.plugin._loader import get_plugins;"
+        "print(get_plugins(), 'importlib.metadata' in sys.modules);"
+        "from pydantic.plugin._loader import PYDANTIC_ENTRY_POINT_GROUP as group; print(group)"
+    )
 
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    assert printed.stdout.strip() == "[]"
+    assert printed.stdout == "() False\npydantic\n"
+
+
+def test_a_host_that_needs_nothing_is_walked_without_the_libraries_of_visitors_and_of_docker() -> None:
+    program = (
+        "import sys, deployer.cli.walks, deployer.deploy, deployer.rollout, deployer.transport.ssh;"
+        "print([name for name in ('h11', 'websockets', 'docker') if name in sys.modules])"
+    )
+
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert printed.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("group", [(), ("lab",)])
+def test_a_list_of_commands_says_of_each_what_its_own_help_says(group: tuple[str, ...]) -> None:
+    def sentence(*command: str) -> str:
+        """Say what stands between usage and options."""
+        return " ".join(said(*command, "--help").split("\n\n")[1].split())
+
+    listed = said(*group, "--help").partition("Commands:\n")[2].partition("\n\n")[0]
+    told = dict(line.split(maxsplit=1) for line in re.split(r"\n  (?=\w)", "\n" + listed)[1:])
+
+    assert {name: " ".join(text.split()) for name, text in told.items()} == {
+        name: sentence(*group, name) for name in told
+    }
+
+
+def test_a_shell_completes_commands_and_their_options() -> None:
+    def completed(words: str) -> str:
+        asked = {
+            "_DEPLOYER_COMPLETE": "complete_bash",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(words.count(" ")),
+        }
+        return CliRunner().invoke(app, prog_name="deployer", env=asked).output.strip()
+
+    assert completed("deployer ro") == "rollback"
+    assert completed("deployer lab up --no") == "--no-apply"
 
 
 def test_version_is_one_line() -> None:
@@ -121,6 +183,50 @@ def test_ctrl_c_before_any_host_exits_as_shells_expect() -> None:
 
     assert result.exit_code == 130
     assert json.loads(result.stdout)["message"] == "interrupted"
+
+
+def program(*arguments: str, stdout: int) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "deployer", *arguments]
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code"),
+    [
+        (["--help"], 0),
+        (["apply", "--help"], 0),
+        (["schema"], 0),
+        (["schema", "--json"], 0),
+        (["validate", "there-is-none.yaml", "--json"], 2),
+    ],
+)
+def test_a_reader_who_has_had_enough_changes_no_exit_code_and_is_not_complained_of(
+    arguments: list[str], exit_code: int
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ended = program(*arguments, stdout=writer)
+    finally:
+        os.close(writer)
+
+    assert (ended.returncode, ended.stderr) == (exit_code, "")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["schema"]])
+def test_a_result_that_a_full_disk_does_not_take_is_an_error_in_one_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = program(*arguments, stdout=full.fileno())
+
+    complaint = "deployer: the result could not be written: No space left on device\n"
+    assert (ended.returncode, ended.stderr) == (1, complaint)
+
+
+def test_nobody_needs_to_read_at_all() -> None:
+    command = ["sh", "-c", '"$0" -m deployer schema >&-', sys.executable]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_a_long_line_is_not_folded_where_there_is_no_terminal() -> None:

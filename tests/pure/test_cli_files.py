@@ -1,6 +1,7 @@
 """What the command line reads and writes beside the inventory: revisions, rendered trees, options."""
 
 import getpass
+import pickle
 import stat
 import subprocess
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from deployer.bundle import RELEASE_TOKEN, Bundle, File
 from deployer.cli import distributions, tree
 from deployer.cli.loading import parse_set, with_become_password
-from deployer.cli.origin import revision, who
+from deployer.cli.origin import Revision, revision, who
 from deployer.errors import UsageError
 from deployer.model.host import Host, HostVariables
 from deployer.secret import Secret
@@ -43,6 +44,17 @@ def test_the_revision_is_that_of_the_inventorys_folder_with_a_plus_for_changes(t
     assert len(clean) >= 4
     assert clean.isalnum()
     assert revision(tmp_path) == f"{clean}+"
+
+
+def test_a_revision_is_looked_up_once_and_another_machine_gets_the_answer(tmp_path: Path) -> None:
+    git(tmp_path, "init")
+    git(tmp_path, "commit", "--allow-empty", "-m", "first")
+    told = Revision(tmp_path)
+    first = told()
+    git(tmp_path, "commit", "--allow-empty", "-m", "second")
+
+    assert revision(tmp_path) != first
+    assert (told(), pickle.loads(pickle.dumps(told))()) == (first, first)
 
 
 def test_a_folder_that_does_not_exist_has_no_revision(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_a_failed_host_gets_a_command_to_type_next() -> None:
     good, lost = walks.walk("apply", HOSTS, OPTIONS, walk)
 
     assert good.next_step == ""
-    assert lost.next_step == "when edge2 answers: deployer apply lab/inventory.yaml --limit edge2"
+    assert lost.next_step == "when it answers: deployer apply lab/inventory.yaml --limit edge2"
 
 
 def test_a_rollback_of_several_hosts_is_asked_for_by_their_names() -> None:

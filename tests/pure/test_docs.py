@@ -14,6 +14,7 @@ import yaml
 
 from deployer import inventory, roles
 from deployer.cli.app import app
+from deployer.cli.late import Late
 from deployer.roles.documents import parse
 from deployer.roles.tasks import parse_tasks
 
@@ -126,6 +127,7 @@ def test_a_command_of_the_pages_exists_with_its_options(words: list[str]) -> Non
             return
         assert rest[0] in command.commands, f"deployer has no command {' '.join(words)}"
         command = command.commands[rest.pop(0)]
+    command = command.command() if isinstance(command, Late) else command
 
     known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
     known |= {"--help", "-h"}

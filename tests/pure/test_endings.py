@@ -83,3 +83,13 @@ def test_a_release_that_was_never_confirmed_and_fails_its_proof_is_not_called_go
     assert told.message.startswith(
         f"release {here} was never confirmed, fails its proof and still serves: probe"
     )
+
+
+def test_a_host_that_was_changed_knows_what_it_had_before() -> None:
+    assert ended("ok", "confirm", "").replaced == SEEN.current
+    assert ended("ok", "confirm", "", seen=Observation()).replaced == "original"
+
+
+def test_where_nothing_was_replaced_nothing_can_be_taken_back() -> None:
+    assert ended("reverted", "probe", "probe: 502").replaced == ""
+    assert ended("refused", "stage", "no space").replaced == ""

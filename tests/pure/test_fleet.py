@@ -1,8 +1,11 @@
 """Many hosts at a time: outcomes, order, interrupts."""
 
 import asyncio
+import gc
 import os
 import signal
+import weakref
+from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
@@ -42,6 +45,13 @@ class Ear:
 
     def stopping(self, *, cancelled: bool) -> None:
         self.stops.append(cancelled)
+
+
+class Forgetful(Ear):
+    """A listener that keeps no error: its traceback holds all that the walk held."""
+
+    def ended(self, outcome: Outcome, error: BaseException | None) -> None:
+        super().ended(outcome, None)
 
 
 def run(walk: Walk, *, parallel: int = 5, ear: Ear | None = None) -> tuple[Outcome, ...]:
@@ -198,3 +208,66 @@ def test_ten_thousand_hosts_take_seconds_at_most() -> None:
     outcomes = asyncio.run(fleet.run(hosts, walk, parallel=50, listener=Ear()))
 
     assert len(outcomes) == 10_000
+
+
+def test_of_a_thousand_hosts_at_a_time_those_under_way_are_served_before_the_next_one_starts() -> None:
+    hosts = [Host(f"web{number}") for number in range(1000)]
+    turns, begun = 0, []
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def walk(host: Host, watch: Watch) -> Outcome:
+        begun.append(turns)
+        await asyncio.sleep(0.01)
+        return changed(host)
+
+    async def counted() -> None:
+        counting = asyncio.ensure_future(count_turns())
+        await fleet.run(hosts, walk, parallel=1000, listener=Ear())
+        counting.cancel()
+
+    asyncio.run(counted())
+
+    assert max(Counter(begun).values()) <= fleet.AT_ONCE + 1
+    assert len(set(begun)) > 900
+
+
+def test_hosts_that_say_nothing_hold_no_others_up() -> None:
+    ends: list[str] = []
+
+    async def walk(host: Host, watch: Watch) -> Outcome:
+        if host.name in ("edge1", "edge2"):
+            await release.wait()
+            raise UnreachableError("no answer")
+        ends.append(host.name)
+        if len(ends) == 3:
+            release.set()
+        return changed(host)
+
+    release = asyncio.Event()
+    outcomes = run(walk, parallel=3)
+
+    assert states(outcomes) == ["unreachable", "unreachable", "changed", "changed", "changed"]
+
+
+def test_what_a_walk_held_is_free_when_its_host_has_ended_well_or_not() -> None:
+    held: list[weakref.ref[Host]] = []
+    alive: list[int] = []
+
+    async def walk(host: Host, watch: Watch) -> Outcome:
+        observation = Host("as large as a host's observation")
+        held.append(weakref.ref(observation))
+        await asyncio.sleep(0)
+        gc.collect()
+        alive.append(sum(each() is not None for each in held))
+        if host.name in ("edge2", "edge3"):
+            raise UnreachableError(observation.name)
+        return changed(host)
+
+    run(walk, parallel=1, ear=Forgetful())
+
+    assert alive == [1] * 5

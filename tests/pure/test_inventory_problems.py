@@ -245,3 +245,14 @@ def test_a_role_that_nobody_knows_is_told_with_its_place(folder: Path) -> None:
     assert problems("all: {hosts: {h: {roles: ngnix}}}", **known) == [
         "inventory.yaml:1:26  roles: there is no role 'ngnix'; did you mean nginx?"
     ]
+
+
+def test_an_ini_inventory_is_recognised_and_the_command_that_converts_it_is_told(folder: Path) -> None:
+    (folder / "hosts").write_text("# of ours\n[web]\nweb1 ansible_host=192.0.2.7\nweb2\n")
+
+    with pytest.raises(InventoryError) as caught:
+        inventory.load(Path("hosts"))
+
+    (problem,) = caught.value.problems
+    assert problem.sentence == "not YAML: this looks like an INI inventory"
+    assert problem.suggestion == "ansible-inventory -i hosts --list -y > inventory.yaml"

@@ -75,7 +75,7 @@ def test_every_line_of_raw_leads_back_to_the_inventory() -> None:
     path = "/etc/nginx/deployer/sites/abc.conf"
     lines = bundle.files[path].content.decode().splitlines()
     line = next(number for number, text in enumerate(lines, 1) if "X-Raw" in text)
-    value = "sites[0].locations[16].raw"
+    value = "sites[0].locations[18].raw"
     assert bundle.origin(path, line) == (Place("inventory.yaml", host.places[value].line), value)
 
 

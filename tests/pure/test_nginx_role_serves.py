@@ -389,6 +389,31 @@ def test_a_default_header_gives_way_to_the_application(edge: Edge) -> None:
     assert edge.plain("/", host="a.plain.test").headers["x-frame-options"] == "SAMEORIGIN"
 
 
+@pytest.mark.parametrize("kind", [{"static": {"root": "/srv"}}, {"proxy": {"upstream": "127.0.0.1:9"}}])
+def test_a_default_header_may_have_quotes_in_front_of_files_and_of_applications(
+    tmp_path: Path, kind: dict[str, Any]
+) -> None:
+    port, value = free_port(), 'geolocation=(self "https://maps.test")'
+    values = {
+        "nginx_release_port": free_port(),
+        "nginx_security_headers": {"Permissions-Policy": value},
+        "sites": [
+            {
+                "name": "abc",
+                "server_names": ["abc.test"],
+                "http_port": port,
+                "locations": [{"path": "/", **kind}],
+            }
+        ],
+    }
+    configuration = place(render_nginx(make_host(values), FACTS["1.22"]), tmp_path, sites=())
+
+    with running(configuration, port=port):
+        answer = httpx.get(f"http://127.0.0.1:{port}/", headers={"Host": "abc.test"}, trust_env=False)
+
+    assert answer.headers["permissions-policy"] == value
+
+
 def test_a_location_s_header_replaces_the_backend_s(edge: Edge) -> None:
     answer = edge.ask("/api/?header=Cache-Control:public")
     assert answer.headers.get_list("cache-control") == ["no-store"]

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
 from deployer import probes
@@ -20,7 +19,7 @@ def verdict(location: dict[str, Any], status: int, body: bytes = b"", **headers:
     site = {"name": "abc", "server_names": ["abc.com"], "locations": [{"path": "/x/"} | location]}
     question = probes.questions(Host("edge1", settings=HostVariables.model_validate({"sites": [site]})))[0]
     fields = [(name.replace("_", "-"), value) for name, value in headers.items()]
-    return judge(question, Seen(status, httpx.Headers(fields), body, 0.003))
+    return judge(question, Seen(status, tuple(fields), body, 0.003))
 
 
 STATIC = {"static": {"root": "/srv/www"}}
@@ -166,8 +165,8 @@ def cors_said(
     assert cors is not None
     return judge_cors(
         cors,
-        Seen(status, httpx.Headers(granted), b"", 0.003),
-        foreign=Seen(404, httpx.Headers(foreign or [])),
+        Seen(status, tuple(granted), b"", 0.003),
+        foreign=Seen(404, tuple(foreign or [])),
     ).said
 
 

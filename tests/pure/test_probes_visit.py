@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from probed_nginx import PROXY, Served, free_port, of_kind, said, served
@@ -12,9 +12,10 @@ from websockets.asyncio.server import ServerConnection, serve
 from deployer import certs, probes
 from deployer.model.site import Site
 from deployer.outcome import ProbeResult, Verdict
-from deployer.probes.way import Way, trusting_nobody
+from deployer.probes.way import StreamTo, Way
 from deployer.probes.websocket import shake_hands
-from deployer.transport import Address
+from deployer.transport import Address, Stream
+from deployer.transport.streams import connected
 
 WSS = {"path": "/wss", "websocket": {"upstream": "backend"}, "probe": "echo"}
 STATIC = {"path": "/", "static": {"root": "/srv/www"}}
@@ -30,7 +31,7 @@ async def ask(
     questions = probes.questions(at.host)
     results = await probes.ask(
         of_kind(questions, *kinds) if kinds else questions,
-        at.address_of if not port else _always(port),
+        at.stream_to if not port else _always(port),
         trust=at.trust,
         on_disk=lambda site: at.serving.get(site.name),
         timing=probes.Timing(deadline=5, patience=patience),
@@ -38,11 +39,11 @@ async def ask(
     return said(results)
 
 
-def _always(port: int) -> Callable[[int], Awaitable[Address]]:
-    async def address_of(asked: int) -> Address:
-        return Address("127.0.0.1", port)
+def _always(port: int) -> StreamTo:
+    async def stream_to(asked: int) -> Stream:
+        return await connected(Address("127.0.0.1", port))
 
-    return address_of
+    return stream_to
 
 
 async def echo(connection: ServerConnection) -> None:
@@ -95,7 +96,7 @@ def _origin(at: Served) -> "str":
 
 def test_a_certificate_that_nobody_vouches_for_fails_every_question_over_tls(tmp_path: Path) -> None:
     with served(tmp_path, [STATIC], HELLO) as at:
-        results = asyncio.run(probes.ask(probes.questions(at.host), at.address_of, trust=lambda site: None))
+        results = asyncio.run(probes.ask(probes.questions(at.host), at.stream_to, trust=lambda site: None))
 
     assert [each.verdict for each in results] == [Verdict.FAILED, Verdict.PASSED, Verdict.FAILED]
     assert results[0].said == (
@@ -116,7 +117,7 @@ def test_a_self_signed_certificate_is_trusted_as_itself_and_no_other(tmp_path: P
 async def _certificate(at: Served, trust: bytes | None, on_disk: bytes | None = None) -> ProbeResult:
     (question,) = of_kind(probes.questions(at.host), "certificate")
     (result,) = await probes.ask(
-        [question], at.address_of, trust=lambda site: trust, on_disk=lambda site: on_disk
+        [question], at.stream_to, trust=lambda site: trust, on_disk=lambda site: on_disk
     )
     return result
 
@@ -177,9 +178,8 @@ def test_an_echo_that_does_not_come_in_time_fails(tmp_path: Path) -> None:
     async def visit(at: Served) -> str:
         (question,) = probes.questions(at.host)
         async with serve(mute, "127.0.0.1", at.backend, close_timeout=0.1):
-            return (
-                await shake_hands(question, Way(Address("127.0.0.1", at.backend), trusting_nobody(), 0.2))
-            ).said
+            way = Way(lambda: _always(at.backend)(0), None, name="abc.test", deadline=0.2)
+            return (await shake_hands(question, way)).said
 
     with served(tmp_path, [WSS], PROXY_ALL) as at:
         plain = at.host.sites[0].model_copy(update={"tls": None})
@@ -239,8 +239,8 @@ def test_an_answer_that_never_ends_is_an_answer(tmp_path: Path) -> None:
     async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(events)
-        await reader.read()
-        writer.close()
+        with contextlib.closing(writer):
+            await reader.read()
 
     async def visit(at: Served) -> tuple[str, str]:
         async with await asyncio.start_server(endless, "127.0.0.1", at.backend):
@@ -312,6 +312,6 @@ def test_many_questions_are_asked_some_at_a_time_and_answered_in_order(tmp_path:
     with served(tmp_path, [STATIC], HELLO) as at:
         site_of = at.trust
         questions = of_kind(probes.questions(at.host), "static") * 60
-        results = asyncio.run(probes.ask(questions, at.address_of, trust=site_of))
+        results = asyncio.run(probes.ask(questions, at.stream_to, trust=site_of))
 
     assert [each.verdict for each in results] == [Verdict.PASSED] * 60

@@ -25,6 +25,7 @@ HOST_KEYS = [
     "message",
     "said",
     "serving",
+    "replaced",
     "next_step",
     "changes",
     "probes",
@@ -34,6 +35,8 @@ HOST_KEYS = [
     "drift",
     "certificates",
     "workers",
+    "live",
+    "quarantined",
     "seconds",
 ]
 
@@ -73,6 +76,8 @@ def test_a_document_survives_json() -> None:
         "subject": "/etc/nginx/nginx.conf",
         "detail": "",
         "diff": "",
+        "drift": "",
+        "backup": "",
     }
     assert host["probes"][0]["verdict"] == "passed"
 
@@ -85,10 +90,14 @@ def test_the_summary_counts_every_host_once() -> None:
     assert counts == {
         "hosts": 6,
         "changed": 1,
+        "unconfirmed": 0,
         "unchanged": 1,
         "planned": 1,
         "interrupted": 1,
+        "not_started": 0,
+        "taken_back": 0,
         "failed": 2,
+        "drifted": 0,
         "probes_passed": 6,
         "probes_failed": 0,
         "probes_off": 0,

@@ -2,24 +2,28 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from deployer.cli.screen import draw
 from deployer.errors import DeployerError, InventoryError, Place, Problem
 from deployer.outcome import (
+    MAY_BE_BACK,
     Action,
     Change,
     Outcome,
     Phase,
     ProbeResult,
-    ReleaseRecord,
+    Quarantined,
     State,
     Verdict,
 )
 from deployer.report import text
 from deployer.report.words import next_step
+from deployer.standing import ReleaseRecord
 
 RELEASE = "20261122T101500Z-3f9a1c"
 CONF = Change(Action.UPDATE, "file", "/etc/nginx/nginx.conf", diff="--- old\n+++ new\n-a\n+b\n")
@@ -35,6 +39,23 @@ def printed(lines: Sequence[RenderableType]) -> str:
     for line in lines:
         screen.print(line, soft_wrap=not isinstance(line, Table))
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+
+
+@pytest.mark.parametrize("width", [20, 60, 80])
+def test_what_people_copy_from_a_table_is_in_one_piece_on_a_narrow_terminal(width: int) -> None:
+    url = "wss://www.a-long-name.example.com:8443/and/a/path/wss"
+    asked = replace(GOOD, url=url, said="101, after a while in which nothing at all was said")
+    record = ReleaseRecord(RELEASE, "current", when="2026-11-22T10:15:00Z", note="a sentence " * 9)
+    outcome = Outcome("edge1.example.com", State.UNCHANGED, Phase.PROBE, probes=(asked,), history=(record,))
+    screen = Console(file=io.StringIO(), width=width, record=True)
+
+    for line in (*text.verified([outcome]), *text.history([outcome])):
+        draw(screen, line)
+
+    told = screen.export_text().splitlines()
+    assert sum(url in line for line in told) == sum(RELEASE in line for line in told) == 1
+    assert sum("edge1.example.com" in line for line in told) == 2
+    assert max(map(len, told)) < 160, "sentences fold"
 
 
 def planned(host: str, *changes: Change) -> Outcome:
@@ -115,6 +136,45 @@ def test_a_plan_that_failed_on_a_host_says_so_below_the_others() -> None:
     assert shown.endswith("to change: 1  unchanged: 0  failed: 1")
 
 
+def test_a_release_that_waits_to_be_confirmed_is_told_with_its_end_and_what_to_type() -> None:
+    def left(host: str, *, until: str) -> Outcome:
+        waits = f"release {RELEASE} serves until {until} unless it is confirmed"
+        outcome = Outcome(host, State.UNCONFIRMED, Phase.CONFIRM, message=waits, serving=RELEASE)
+        return replace(outcome, next_step=next_step(outcome, "apply", "inventory.yaml"))
+
+    hosts = left("web1", until="2026-11-26T21:39:29Z"), left("web2", until="2026-11-26T21:39:31Z")
+
+    told = printed(text.applied(hosts, diff=False, verbose=False))
+    both = "inventory.yaml --limit web1,web2"
+    assert told.splitlines()[2:] == [
+        f"web1, web2 (2 hosts): release {RELEASE} serves until 2026-11-26T21:39:29Z unless it is confirmed",
+        "    (web1's words; the others' differ in names, addresses and times only)",
+        f"  next: deployer confirm {both}, or deployer rollback {both}",
+        "changed: 0  unchanged: 0  failed: 0  unconfirmed: 2",
+    ]
+
+
+def test_a_site_in_quarantine_is_mended_after_its_host_is_confirmed() -> None:
+    message = (
+        f"release {RELEASE} serves until 2026-11-26T21:39:29Z unless it is confirmed; abc stays away: no"
+    )
+    held = Quarantined("abc", "", Phase.VALIDATE, "no")
+    left = Outcome("web1", State.INCOMPLETE, Phase.VALIDATE, message=message, quarantined=(held,))
+
+    assert next_step(left, "apply", "inventory.yaml").startswith(
+        "deployer confirm inventory.yaml --limit web1"
+    )
+
+
+def test_a_host_that_waits_to_be_confirmed_is_no_run_to_wait_for() -> None:
+    message = "another run holds the host: ops@desk since 10:15, unconfirmed until 2026-11-26T21:39:29Z"
+    held = Outcome("web1", State.LOCKED, Phase.PLAN, message=message)
+
+    assert next_step(held, "apply", "inventory.yaml").startswith(
+        "deployer confirm inventory.yaml --limit web1"
+    )
+
+
 def test_an_apply_is_a_line_per_host_and_a_summary() -> None:
     outcomes = [
         Outcome(
@@ -176,7 +236,10 @@ def test_an_interrupted_run_names_the_hosts_it_did_not_reach_once() -> None:
 
     shown = printed(text.applied(outcomes, diff=False, verbose=False))
 
-    assert "web0, web1, web2, web3, web4 and 4 more: not started\n  next: the same command again\n" in shown
+    assert (
+        "web0, web1, web2, web3, web4 and 4 more (9 hosts): not started\n  next: the same command again\n"
+        in shown
+    )
     assert shown.count("not started") == 1
     assert shown.endswith("failed: 0  interrupted: 9")
 
@@ -251,7 +314,159 @@ def test_every_failed_host_has_something_to_type_next(state: State) -> None:
     assert "lab/inventory.yaml --limit edge1" in next_step(outcome, "apply", "lab/inventory.yaml")
 
 
+def test_a_host_that_may_have_gone_back_is_looked_at_before_anything_else() -> None:
+    lost = Outcome("edge1", State.UNREACHABLE, Phase.CONNECT, message=f"the worker was lost; {MAY_BE_BACK}")
+
+    assert next_step(lost, "rollback", "inventory.yaml") == "deployer history inventory.yaml --limit edge1"
+
+
 def test_the_advice_of_the_walk_itself_comes_first() -> None:
     outcome = Outcome("edge1", State.LOCKED, Phase.STAGE, next_step="wait for ada")
 
     assert next_step(outcome, "apply", "inventory.yaml") == "wait for ada"
+
+
+def dead(number: int) -> Outcome:
+    """A host that nobody has switched on."""
+    return Outcome(
+        f"web{number}",
+        State.UNREACHABLE,
+        Phase.CONNECT,
+        message=f"no answer from 10.0.0.{number % 250}:22 within 10 s",
+        next_step=f"ssh -p 22 deploy@10.0.0.{number % 250} -v",
+    )
+
+
+def test_thirty_dead_hosts_are_one_paragraph() -> None:
+    shown = printed(text.failures([dead(number) for number in range(1, 31)]))
+
+    assert shown == (
+        "web1, web2, web3, web4, web5 and 25 more (30 hosts): no answer from 10.0.0.1:22 within 10 s\n"
+        "    (web1's words; the others' differ in names, addresses and times only)\n"
+        "  next: ssh -p 22 deploy@10.0.0.1 -v  (and so for the others)"
+    )
+
+
+def test_hosts_that_failed_for_other_reasons_keep_their_own_paragraph() -> None:
+    other = Outcome("web9", State.UNREACHABLE, Phase.CONNECT, message="the name web9 is not known")
+    later = Outcome("web8", State.UNREACHABLE, Phase.PROBE, message=dead(8).message)
+
+    shown = printed(text.failures([dead(1), dead(2), other, later]))
+
+    assert "web1, web2 (2 hosts): no answer" in shown
+    assert "\nweb9: the name web9 is not known" in shown
+    assert "\nweb8: no answer from 10.0.0.8:22" in shown
+
+
+def test_hosts_with_the_very_same_failure_share_the_command_to_type_next() -> None:
+    refused = [
+        Outcome(
+            host,
+            State.REFUSED,
+            Phase.VALIDATE,
+            message="nginx refused",
+            next_step=f"deployer render x --limit {host}",
+        )
+        for host in ("web1", "web10")
+    ]
+
+    assert printed(text.failures(refused)) == (
+        "web1, web10 (2 hosts): nginx refused\n  next: deployer render x --limit web1,web10"
+    )
+
+
+def test_a_host_named_like_the_beginning_of_another_is_not_taken_for_it() -> None:
+    outcomes = [
+        Outcome("web1", State.FAILED, Phase.STAGE, message="web1 says web10"),
+        Outcome("web2", State.FAILED, Phase.STAGE, message="web2 says web10"),
+        Outcome("web10", State.FAILED, Phase.STAGE, message="web10 says web10"),
+    ]
+
+    shown = printed(text.failures(outcomes))
+
+    assert "web1, web2 (2 hosts): web1 says web10\n" in shown
+    assert "web10: web10 says web10" in shown
+
+
+def test_what_a_thousand_hosts_did_fits_a_screen() -> None:
+    good = [
+        Outcome(
+            f"app{n}", State.CHANGED, Phase.CONFIRM, serving=RELEASE, changes=(CONF, RELOAD), probes=(GOOD,)
+        )
+        for n in range(900)
+    ]
+    waiting = [
+        Outcome(f"old{n}", State.NOT_STARTED, Phase.CONNECT, message="not started: web7 failed")
+        for n in range(50)
+    ]
+
+    shown = printed(text.applied([*good, *(dead(n) for n in range(50)), *waiting], diff=False, verbose=False))
+
+    assert shown.splitlines()[0].split() == [
+        *("900", "hosts", "changed", "(1", "file,", "nginx", "reloaded)", "probes", "1/1"),
+        *("app0,", "app1,", "app2,", "app3,", "app4", "and", "895", "more"),
+    ]
+    assert "old0, old1, old2, old3, old4 and 45 more (50 hosts): not started: web7 failed\n" in shown
+    assert shown.endswith("changed: 900  unchanged: 0  failed: 50  not started: 50")
+    assert len(shown.splitlines()) <= 15
+
+
+def test_failures_that_are_all_different_are_counted_at_last() -> None:
+    outcomes = [
+        Outcome(
+            f"web{n}",
+            State.FAILED,
+            Phase.STAGE,
+            message=f"surprise {n}",
+            probes=(BAD,),
+            warnings=(f"odd {n}",),
+        )
+        for n in range(1000)
+    ]
+
+    shown = printed(text.applied(outcomes, diff=False, verbose=False))
+
+    assert "... and 980 more failures; --json has them all" in shown
+    assert "... and 980 more failed probes; --verbose shows them all" in shown
+    assert "... and 980 more warnings; --json has them all" in shown
+    assert len(shown.splitlines()) < 100
+
+
+def test_with_verbose_every_host_has_its_line() -> None:
+    outcomes = [Outcome(f"web{n}", State.UNCHANGED, Phase.PLAN) for n in range(100)]
+
+    assert "web73  unchanged" in printed(text.applied(outcomes, diff=False, verbose=True))
+
+
+def test_hosts_taken_back_are_told_together_with_the_reason() -> None:
+    outcomes = [
+        Outcome(host, State.TAKEN_BACK, Phase.CONFIRM, message="taken back: web9 failed", serving=release)
+        for host, release in (("web1", RELEASE), ("web2", "20261121T080000Z-77ab01"))
+    ]
+
+    shown = printed(text.applied(outcomes, diff=False, verbose=False))
+
+    assert "web1, web2 (2 hosts): taken back: web9 failed" in shown
+    assert "still serves" not in shown
+    assert shown.endswith("failed: 0  taken back: 2")
+
+
+def test_an_incomplete_host_shows_what_was_changed_all_the_same() -> None:
+    held = Quarantined("abc", "20261121T080000Z-77ab01", Phase.VALIDATE, "nginx refused it", ("said so",))
+    change = Change(Action.UPDATE, "file", "/etc/nginx/deployer/sites/xyz.conf", "content")
+    outcome = Outcome(
+        "edge1",
+        State.INCOMPLETE,
+        Phase.VALIDATE,
+        message=held.sentence,
+        said=held.said,
+        changes=(change,),
+        quarantined=(held,),
+    )
+    outcome = replace(outcome, next_step=next_step(outcome, "apply", "inventory.yaml"))
+
+    told = printed(text.applied([outcome], diff=False, verbose=True))
+
+    assert "~ update file /etc/nginx/deployer/sites/xyz.conf" in told
+    assert "edge1: abc stays as it is in release 20261121T080000Z-77ab01: nginx refused it" in told
+    assert "  next: mend abc, then: deployer apply inventory.yaml --limit edge1" in told

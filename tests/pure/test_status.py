@@ -7,81 +7,51 @@ from rich.console import Console
 from test_plan import BUNDLE, CONF, HERE, PAGE, deployed
 
 from deployer.bundle import Bundle, File
-from deployer.deploy.status import drift, pending
-from deployer.facts import LiveFile, Observation, ServiceState
-from deployer.outcome import Action, Change, Outcome, Phase, ReleaseRecord, State
-from deployer.plan import make_plan
-from deployer.release import Record, target_of
+from deployer.deploy.standing import pending
+from deployer.facts import LiveFile, Observation
+from deployer.outcome import Action, Change, Outcome, Phase, State
+from deployer.plan import Plan, make_plan
+from deployer.release import target_of
 from deployer.report.standing import standing
-from deployer.standing import ServedCertificate, Worker
+from deployer.standing import ReleaseRecord, ServedCertificate, Worker
 
 EDITED = LiveFile("f" * 64, 0o640, "root", "root", f"/etc/deployer/current/root{PAGE}")
 
 
-def record(bundle: Bundle = BUNDLE) -> Record:
-    return Record(HERE, "", "2026-11-22T10:15:00Z", "ops@desk", "", "0", (), target_of(bundle))
-
-
-def seen(**changed: object) -> Observation:
-    return deployed(**changed)
-
-
 def edited() -> Observation:
-    host = seen()
+    host = deployed()
     return replace(host, files={**host.files, PAGE: EDITED})
 
 
-def test_a_host_that_is_as_it_was_left_has_no_drift() -> None:
-    assert drift(record(), seen()) == ()
+def planned(wanted: Bundle, host: Observation) -> Plan:
+    return make_plan(target_of(wanted), host, former=target_of(BUNDLE), certificates={})
 
 
 def test_what_the_inventory_wants_now_is_pending_and_not_drift() -> None:
     wanted = replace(BUNDLE, files={**BUNDLE.files, PAGE: File(b"bye\n", mode=0o640)})
-    host = seen()
-    changes = make_plan(target_of(wanted), host, former=record().target, certificates={}).changes
 
-    drifted = drift(record(), host)
+    plan = planned(wanted, deployed())
 
-    assert drifted == ()
-    assert pending(changes, drifted) == (Change(Action.UPDATE, "file", PAGE, "content"),)
+    assert plan.drift == ()
+    assert pending(plan.changes) == (Change(Action.UPDATE, "file", PAGE, "content"),)
 
 
 def test_a_file_that_somebody_edited_is_drift_and_not_pending() -> None:
-    host = edited()
-    changes = make_plan(target_of(BUNDLE), host, former=record().target, certificates={}).changes
+    plan = planned(BUNDLE, edited())
 
-    drifted = drift(record(), host)
-
-    assert [(change.subject, change.detail) for change in drifted] == [
-        (PAGE, "drift: its content was changed on the host")
+    assert [(change.subject, change.drift) for change in plan.drift] == [
+        (PAGE, "its content was changed on the host")
     ]
-    assert pending(changes, drifted) == ()
+    assert pending(plan.changes) == ()
 
 
 def test_a_file_that_both_changed_is_both() -> None:
     wanted = replace(BUNDLE, files={**BUNDLE.files, PAGE: File(b"bye\n", mode=0o640)})
-    host = edited()
-    changes = make_plan(target_of(wanted), host, former=record().target, certificates={}).changes
 
-    drifted = drift(record(), host)
+    plan = planned(wanted, edited())
 
-    assert [change.subject for change in drifted] == [PAGE]
-    assert pending(changes, drifted) == (Change(Action.UPDATE, "file", PAGE, "content"),)
-
-
-def test_a_stopped_service_a_missing_package_and_an_owed_reload_are_drift() -> None:
-    stopped = seen(services={"nginx": ServiceState(active=False, enabled=True)})
-    assert [(change.action, change.subject) for change in drift(record(), stopped)] == [
-        (Action.START, "nginx")
-    ]
-    removed = seen(packages={"nginx": ""})
-    assert (Action.INSTALL, "nginx") in [(each.action, each.subject) for each in drift(record(), removed)]
-    owed = seen(running="20261121T101500Z-aaaaaa")
-    assert [change.detail for change in drift(record(), owed)] == ["it still runs 20261121T101500Z-aaaaaa"]
-
-
-def test_a_host_without_a_release_of_ours_has_no_drift() -> None:
-    assert drift(None, Observation()) == ()
+    assert [change.subject for change in plan.drift] == [PAGE]
+    assert [(change.subject, change.detail) for change in pending(plan.changes)] == [(PAGE, "content")]
 
 
 def text_of(outcome: Outcome) -> str:
@@ -116,7 +86,7 @@ def test_another_release_than_the_linked_one_is_named() -> None:
 
 
 def test_drift_is_told_in_full_and_what_is_pending_is_counted() -> None:
-    drifted = (Change(Action.UPDATE, "file", PAGE, "drift: it was deleted on the host"),)
+    drifted = (Change(Action.UPDATE, "file", PAGE, drift="it was deleted on the host"),)
     waiting = (Change(Action.UPDATE, "file", CONF, "content"),)
 
     text = text_of(standing_well(drift=drifted, changes=waiting))

@@ -2,6 +2,7 @@
 
 import ast
 import statistics
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,3 +75,11 @@ def test_no_module_is_longer_than_two_hundred_and_fifty_lines() -> None:
     longer = {str(path): len(text.splitlines()) for path, text in _modules() if text.count("\n") > 250}
 
     assert longer == {}
+
+
+def test_no_two_files_of_the_tests_share_a_name() -> None:
+    """Pytest imports them by name alone, and finds out only when all rings run at once."""
+    rings = [Path(__file__).parents[1] / ring for ring in ("pure", "applier", "e2e")]
+    names = Counter(path.name for ring in rings for path in ring.rglob("*.py") if path.name != "conftest.py")
+
+    assert [name for name, count in names.items() if count > 1] == []

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import httpx
 import pytest
 from certs_made import NOW, Wish, host, make, tls_site
 from written_inventory import load, problems
@@ -122,7 +121,7 @@ def test_a_second_pair_is_a_certificate_of_its_own(tmp_path: Path) -> None:
     ],
 )
 def test_a_closed_site_has_to_turn_the_probe_away(status: int, verdict: Verdict, words: str) -> None:
-    answer = judge_refusal(Seen(status, httpx.Headers(), b"", 0.003))
+    answer = judge_refusal(Seen(status, (), b"", 0.003))
 
     assert (answer.verdict, answer.said) == (verdict, words)
 

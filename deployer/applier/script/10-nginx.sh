@@ -1,99 +1,167 @@
-# Part 2 of 6: nginx. A reload is proven, not sent: an exit code of 0 says nothing about it.
+# Nginx. A reload is proven, not sent: an exit code of 0 says nothing about it.
 
-# The port on loopback where the release in directory $1 tells its own name.
-endpoint_port() {
-    conf="$1/root/etc/nginx/nginx.conf"
-    [ -f "$conf" ] && awk '
-        match($0, /listen +127\.0\.0\.1:[0-9]+/) { port = substr($0, RSTART, RLENGTH); sub(/.*:/, "", port) }
-        /location = \/deployer-release/ { print port; exit }' "$conf"
+# What configuration file $1 tells nginx: in $PORT the one on loopback where it is to tell its release's name, in
+# $CUT_AFTER how long its draining workers may live on; empty for as long as they need.
+find_told() {
+    told=:
+    [ ! -f "$1" ] || told=$(awk '
+        match($0, /listen +127\.0\.0\.1:[0-9]+/) { near = substr($0, RSTART, RLENGTH); sub(/.*:/, "", near) }
+        /location = \/deployer-release/ && !ends++ { port = near }
+        $1 == "worker_shutdown_timeout" && !drained++ { sub(/;.*/, "", $2); drains = $2 }
+        END { print port ":" drains }' "$1")
+    PORT=${told%%:*} CUT_AFTER=${told#*:}
 }
 
-# Ask nginx on loopback port $1 which release it runs. A base system has at least one of these tools.
-ask_release() {
-    url="http://127.0.0.1:$1/deployer-release"
-    if command -v curl >/dev/null; then
-        curl -s -m 3 "$url"
-    elif command -v bash >/dev/null; then
-        timeout 3 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1" && printf "GET /deployer-release HTTP/1.0\r\n\r\n" >&3 && tail -n 1 <&3' ask "$1"
+# Ask nginx on loopback port $1 for page $2, $3 times (1), over a connection each; the bodies, one after the other,
+# are in $ANSWER. A base system has at least one of these tools; one process, where it can be had, is the quickest.
+ask_nginx() {
+    if command -v perl >/dev/null; then
+        ANSWER=$(perl -e "$ASK" "$1" "$2" "${3:-1}" 2>/dev/null)
+        return 0
+    fi
+    ANSWER=
+    for visit in 1 2 3 4 5; do
+        [ "$visit" -le "${3:-1}" ] || break
+        ANSWER="$ANSWER${ANSWER:+$NL}$(ask_once "$1" "$2" 2>/dev/null)"
+    done
+}
+
+# A stream is socket type 1, but 2 on MIPS. Modules that know would take longer than the answer.
+ASK='alarm 3;
+for (1 .. $ARGV[2]) {
+    my $said = "";
+    for my $stream (1, 2) {
+        last if length $said;
+        socket(S, 2, $stream, 0) && connect(S, pack("S n C4 x8", 2, $ARGV[0], 127, 0, 0, 1)) or next;
+        syswrite S, "GET /$ARGV[1] HTTP/1.0\r\n\r\n";
+        while (sysread S, my $more, 4096) { $said .= $more }
+    }
+    print $1 if $said =~ /\r\n\r\n(.*)/s;
+}'
+
+ask_once() {
+    if command -v bash >/dev/null; then
+        timeout 3 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1" && printf "GET /%s HTTP/1.0\r\n\r\n" "$2" >&3 && tail -n 1 <&3' ask "$1" "$2"
+    elif command -v curl >/dev/null; then
+        curl -s -m 3 "http://127.0.0.1:$1/$2"
     else
-        wget -q -T 3 -O - "$url"
-    fi 2>/dev/null | tr -d '\r\n' | tr -c 'A-Za-z0-9-' '?'
+        wget -q -T 3 -O - "http://127.0.0.1:$1/$2"
+    fi
 }
 
-running_release() {
-    port=$(endpoint_port "$D/current")
-    [ -n "$port" ] && ask_release "$port"
+# The release that nginx on port $1 tells, in $ANSWER; what no release is called is told as ?.
+ask_release() {
+    ask_nginx "$1" deployer-release
+    case "$ANSWER" in
+        *[!A-Za-z0-9-]*) ANSWER=$(printf '%s' "$ANSWER" | tr -d '\r\n' | tr -c 'A-Za-z0-9-' '?') ;;
+    esac
 }
 
+# Most often the usual program tells it without a process.
 is_nginx() {
+    [ "/proc/$1/exe" -ef /usr/sbin/nginx ] && return 0
+    # In tests nginx is a script: its interpreter is what /proc shows.
+    if [ -n "$R" ]; then
+        read_line "/proc/$1/cmdline"
+        case "$line" in "nginx: "*) return 0 ;; esac
+    fi
     exe=$(readlink "/proc/$1/exe" 2>/dev/null) || return 1
     case "${exe% (deleted)}" in
-        */nginx | */nginx.*) return 0 ;;
+        */nginx | */nginx.*) ;;
+        *) return 1 ;;
     esac
-    # In tests nginx is a script: its interpreter is what /proc shows.
-    [ -n "$R" ] && tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -q "^nginx: "
 }
 
-# The pid of our master process. A pid file proves nothing: the number may belong to somebody else by now.
-nginx_master() {
-    pid=$(cat "$NGINX_PID" 2>/dev/null)
-    case "$pid" in
+# The pid of our master process, in $master. A pid file proves nothing: the number may belong to somebody else by now.
+find_master() {
+    read_line "$NGINX_PID"
+    master=$line
+    case "$master" in
         '' | *[!0-9]*) ;;
-        *) is_nginx "$pid" && { printf '%s' "$pid"; return 0; } ;;
+        *) is_nginx "$master" && return 0 ;;
     esac
-    [ -n "$R" ] && return 1
-    for entry in /proc/[0-9]*; do
-        tr '\0' ' ' <"$entry/cmdline" 2>/dev/null | grep -q '^nginx: master process' || continue
+    [ -z "$R" ] || return 1
+    for entry in $(grep -lsz '^nginx: master process' /proc/[0-9]*/cmdline); do
+        entry=${entry%/cmdline}
+        master=${entry#/proc/}
         # A container's nginx is visible here too; it lives in other namespaces.
-        [ "$(readlink "$entry/ns/mnt")" = "$(readlink /proc/self/ns/mnt)" ] || continue
-        is_nginx "${entry#/proc/}" && { printf '%s' "${entry#/proc/}"; return 0; }
+        [ "$entry/ns/mnt" -ef /proc/self/ns/mnt ] && is_nginx "$master" && return 0
     done
     return 1
 }
 
-# Pids of the workers of master $1 that take new connections.
-nginx_workers() {
-    for child in $(grep -l "^PPid:[[:space:]]*$1\$" /proc/[0-9]*/status 2>/dev/null); do
-        child=${child#/proc/} child=${child%/status}
-        tr '\0' ' ' <"/proc/$child/cmdline" 2>/dev/null | grep -q '^nginx: worker process' || continue
-        tr '\0' ' ' <"/proc/$child/cmdline" 2>/dev/null | grep -q 'shutting down' || printf '%s\n' "$child"
+# Which of processes $1 are workers, in $serving and in $draining: these take no new connections.
+tell_apart() {
+    serving='' draining=''
+    for worker in $1; do
+        read_line "/proc/$worker/cmdline"
+        case "$line" in
+            'nginx: worker process is shutting down'*) draining="$draining $worker" ;;
+            'nginx: worker process'*) serving="$serving $worker" ;;
+        esac
     done
 }
 
-nginx_log_size() { stat -c %s "$NGINX_LOG" 2>/dev/null || printf 0; }
+# The workers of master $1, in $serving and in $draining.
+find_workers() {
+    children=
+    for status in $(grep -l "^PPid:[[:space:]]*$1\$" /proc/[0-9]*/status 2>/dev/null); do
+        child=${status#/proc/}
+        children="$children ${child%/status}"
+    done
+    tell_apart "$children"
+}
 
-# New [emerg] lines since byte $1 that are final: while a port is busy nginx tries for some seconds.
-nginx_emergencies() {
+# Whether something final was written to the log since byte $1: while a port is busy nginx tries for some seconds.
+has_emergency() {
     tail -c "+$(($1 + 1))" "$NGINX_LOG" 2>/dev/null | grep '\[emerg\]' |
-        grep -v -e 'bind() to .* failed' -e 'listen() to .* failed'
+        grep -qv -e 'bind() to .* failed' -e 'listen() to .* failed'
 }
 
-# Five new connections in a row must be answered by release $2 on port $1.
+# Five new connections in a row must be answered by release $1 on port $2. The original one tells no name: then new
+# workers of master $3 must do.
 answers_as() {
-    for attempt in 1 2 3 4 5; do
-        [ "$(ask_release "$1")" = "$2" ] || return 1
-    done
+    if [ "$1" = original ]; then
+        find_workers "$3"
+        [ -n "$serving" ]
+    else
+        ask_nginx "$2" deployer-release 5
+        [ "$ANSWER" = "$1$NL$1$NL$1$NL$1$NL$1" ]
+    fi
 }
 
-# Wait until only new workers of release $3 serve; $1 master, $2 old workers, $4 log offset.
+# Wait until only new workers of release $1 serve: $2 its port, $3 master, $4 old workers, $5 log offset. A reload
+# takes some hundredths of a second, on a busy host seconds.
 nginx_proven() {
-    port=$(endpoint_port "$D/current")
     tries=0
-    while [ "$tries" -lt 100 ]; do
+    while [ "$tries" -lt 105 ]; do
         tries=$((tries + 1))
-        workers=$(nginx_workers "$1")
-        stale=0
-        for old in $2; do
-            case " $(printf '%s' "$workers" | tr '\n' ' ') " in *" $old "*) stale=1 ;; esac
-        done
-        if [ "$stale" = 0 ] && [ -n "$workers" ]; then
-            [ "$3" = original ] && return 0
-            answers_as "$port" "$3" && return 0
+        tell_apart "$4"
+        stale=$serving
+        [ -z "$stale" ] && answers_as "$1" "$2" "$3" && return 0
+        if [ "$tries" -le 5 ]; then
+            sleep 0.03
+        else
+            has_emergency "$5" && return 1
+            sleep 0.1
         fi
-        [ -n "$(nginx_emergencies "$4")" ] && return 1
-        sleep 0.1
     done
     return 1
+}
+
+# Which of the serving workers must end before release $1 is proven, in $old. On the way back those that served
+# before this run may stay: a worker that hangs would not end for it either.
+find_old() {
+    old=
+    if [ "$1" = "$FROM" ] && [ -f "$P/serving" ]; then
+        read_line "$P/serving"
+        for worker in $serving; do
+            case " $line " in *" $worker "*) ;; *) old="$old $worker" ;; esac
+        done
+    else
+        [ ! -d "$P" ] || printf '%s' "$serving" >"$P/serving"
+        old=$serving
+    fi
 }
 
 nginx_start() {
@@ -107,18 +175,27 @@ nginx_start() {
 
 # Make nginx run the release that `current` points to, and prove it. $1 is that release.
 nginx_act() {
-    offset=$(nginx_log_size)
-    if master=$(nginx_master); then
-        old=$(nginx_workers "$master")
+    offset=$(stat -c %s "$NGINX_LOG" 2>/dev/null)
+    offset=${offset:-0} old='' before=''
+    find_told "$D/releases/$1/root/etc/nginx/nginx.conf"
+    port=$PORT
+    if find_master; then
+        find_workers "$master"
+        before=$serving$draining
+        find_old "$1"
+        find_live "$1"
         kill -HUP "$master"
     else
-        old=
         nginx_start || { said "$T/said"; WHY="nginx did not start"; return 1; }
-        master=$(nginx_master) || { WHY="nginx does not run after its start"; return 1; }
+        find_master || { WHY="nginx does not run after its start"; return 1; }
     fi
-    nginx_proven "$master" "$old" "$1" "$offset" && return 0
+    if nginx_proven "$1" "$port" "$master" "$old" "$offset"; then
+        [ -z "$before" ] || say_live "$master" "$before"
+        return 0
+    fi
     tail -c "+$((offset + 1))" "$NGINX_LOG" 2>/dev/null | grep -e '\[emerg\]' | tail -n 5 >"$T/said"
     said "$T/said"
+    for worker in $stale; do say said "nginx's worker $worker, of the former configuration, still takes connections"; done
     WHY="nginx did not take the new configuration over"
     return 1
 }

@@ -1,15 +1,31 @@
-# Part 4 of 6: orders, stage, validate. Until the switch no live path changes.
+# Orders, stage, validate. Until the switch no live path changes.
+
+# End the run; $1 is its ending. Within another run, which goes on, it is not told. A lock file with nobody's name in it
+# saves the looks to come a process.
+leave() {
+    if [ "${HOLDS:-}" = yes ] && [ "$1" != unconfirmed ]; then
+        { true >"$D/lock" && { [ ! -x "$D/lock" ] || chmod 0644 "$D/lock"; }; } 2>/dev/null
+    fi
+    [ -n "${EAR:-}" ] && stop_child TERM "$EAR"
+    [ -n "${CLOCK:-}" ] && stop_child TERM "$CLOCK"
+    # By now the way back may be another run's.
+    [ "${T:-$P}" = "$P" ] || drop "$T"
+    [ "${WITHIN:-}" = yes ] || say end "$1"
+    exit 0
+}
 
 # End the run before the switch: everything live is as it was.
 refuse() {
     say refused "$PHASE" "$1"
     journal "refused" "${TO:-} $PHASE: $1"
-    [ -n "${T:-}" ] && rm -rf "$T"
-    if [ "${PICK:-}" != yes ] && [ -n "${TO:-}" ]; then rm -rf "$D/releases/$TO"; fi
-    rm -rf "$D"/releases/.tmp-*
-    drop_new_certificates
-    say end refused
-    exit 0
+    # Without the lock nothing there is ours to tidy up.
+    if [ "${HOLDS:-}" = yes ]; then
+        if [ "$PICK" != yes ]; then rm -rf "$D/releases/$TO"; fi
+        drop "$D"/releases/.tmp-*
+        drop_new_certificates
+        forget_way_back
+    fi
+    leave refused
 }
 
 phase() {
@@ -20,8 +36,10 @@ phase() {
 # Orders are lines "KEYWORD FIELDS"; the last is "tar SIZE", and SIZE bytes of archive follow.
 read_orders() {
     WHO='' FROM='' TO='' PICK=no KEEP=5 PACKAGES='' DIRS='' LINKS='' UNLINKS='' ABSENT='' CHECKS=''
-    COMMANDS='' ACME='' CERTS='' SERVICES='' EXPECT='' RESTORES='' SIZE=0
+    COMMANDS='' ACME='' CERTS='' SERVICES='' EXPECT='' RESTORES='' SIZE=0 CONFIRM=60 GO=60 ORDERS=''
     while IFS= read -r order <&8; do
+        ORDERS="$ORDERS$order
+"
         value=${order#* }
         case "$order" in
             'who '*) WHO=$value ;;
@@ -29,6 +47,8 @@ read_orders() {
             'to '*) TO=$value ;;
             'pick '*) PICK=$value ;;
             'keep '*) KEEP=$value ;;
+            'confirm-within '*) CONFIRM=$value ;;
+            'go-within '*) GO=$value ;;
             'nginx '*) EXPECT=$value ;;
             'package '*) PACKAGES="$PACKAGES $value" ;;
             'dir '*) DIRS="$DIRS$value
@@ -53,32 +73,42 @@ read_orders() {
             'tar '*) SIZE=$value; return 0 ;;
         esac
     done
-    PHASE=stage
-    refuse "the connection ended before all orders were read"
+    return 1
+}
+
+make_folders() {
+    [ -d "$D/releases" ] && [ -d "$D/certs/.store" ] && [ -d "$V" ] && return 0
+    { mkdir -p "$D/releases" "$V" && { [ -d "$D/certs" ] || mkdir -m 0700 "$D/certs"; } && mkdir -p "$D/certs/.store"; } \
+        2>"$T/said" && return 0
+    said "$T/said"
+    refuse "cannot create $D"
 }
 
 take_lock() {
-    mkdir -p "$D/releases" "$D/certs/.store" "$V" 2>"$T/said" || {
+    make_folders
+    { true >>"$D/lock"; } 2>"$T/said" || {
         said "$T/said"
-        refuse "cannot create $D"
+        refuse "cannot write to $D"
     }
-    chmod 0755 "$D" "$D/releases" && chmod 0700 "$D/certs"
     # The kernel drops this lock when we die, however we die.
     exec 9>>"$D/lock"
-    flock -n 9 || {
-        say locked "$(tr '\t\n' '  ' <"$D/lock")"
-        rm -rf "$T"
-        say end locked
-        exit 0
+    # A guard that ends holds it for an instant.
+    flock -w 2 9 || locked
+    settle
+    HOLDS=yes
+    # Where a full disk has no room for the name its mode tells that somebody holds it.
+    { printf '%s since %s' "$WHO" "$SINCE" >"$D/lock"; } 2>/dev/null || chmod 0744 "$D/lock"
+    find_current
+    [ "$here" = "$FROM" ] || {
+        say moved "changed meanwhile: current is $here, the plan was made for ${FROM:-none}"
+        leave moved
     }
-    printf '%s since %s' "$WHO" "$(now)" >"$D/lock"
-    [ "$(current)" = "$FROM" ] || {
-        say locked "changed meanwhile: current is $(current), the plan was made for ${FROM:-none}"
-        rm -rf "$T"
-        say end locked
-        exit 0
-    }
-    rm -rf "$D"/releases/.tmp-*
+    drop "$D"/releases/.tmp-*
+}
+
+locked() {
+    say locked "$(tr '\t\n' '  ' <"$D/lock")"
+    leave locked
 }
 
 install_packages() {
@@ -101,19 +131,33 @@ check_version() {
     [ -n "$EXPECT" ] && command -v nginx >/dev/null || return 0
     version=$(nginx -v 2>&1 | sed -n 's|.*nginx/\([0-9.]*\).*|\1|p')
     [ "$version" = "$EXPECT" ] && return 0
+    rm -f "$V/known/nginx"
     say stale "$version"
-    rm -rf "$T"
-    say end stale
-    exit 0
+    leave stale
 }
 
 receive_archive() {
     [ "$SIZE" -gt 0 ] || return 0
-    mkdir -p "$NEW" || refuse "cannot create $NEW"
-    (umask 077 && head -c "$SIZE" <&8 | tar -xpf - -C "$NEW") 2>"$T/said" || {
+    mkdir "$NEW" || refuse "cannot create $NEW"
+    # Files come with their modes, folders get what the umask leaves.
+    { head -c "$SIZE" <&8 | tar -xpf - -C "$NEW"; } 2>"$T/said" || {
         said "$T/said"
         refuse "the release could not be unpacked"
     }
+}
+
+# Tell whether the files of the release in folder $1 have the bytes that its manifest says; in $owned what is said of
+# those that are not root's, MODE OWNER GROUP, a line for each kind.
+as_made() {
+    owned=$(awk -v root="$1/root" -v sums="$T/sums" '
+        BEGIN { printf "" >sums }
+        {
+            kind = $2 " " $3 " " $4
+            if (kind !~ / root root$/ && !known[kind]++) print kind
+            sum = $1; sub(/^[^ ]* [^ ]* [^ ]* [^ ]* [^ ]* /, "")
+            print sum "  " root $0 >sums
+        }' "$1/manifest") || return 1
+    [ ! -s "$1/manifest" ] || sha256sum -c --quiet "$T/sums" >"$T/said" 2>/dev/null
 }
 
 own_file() {
@@ -123,37 +167,66 @@ own_file() {
     refuse "cannot give $6 to $3:$4"
 }
 
-# Owners and modes as the manifest says; every byte as it was sent.
+# The files of kind $1, at a time.
+own_kind() {
+    files=$(awk -v kind="$1" -v root="$NEW/root" '$2 " " $3 " " $4 == kind {
+        sub(/^[^ ]* [^ ]* [^ ]* [^ ]* [^ ]* /, "")
+        print root $0
+    }' "$NEW/manifest") || return 1
+    set -- $1
+    set -f
+    IFS=$NL
+    chown "$2:$3" $files && chmod "$1" $files
+    status=$?
+    IFS=" $TAB$NL"
+    set +f
+    return "$status"
+}
+
+# Every byte, owner and mode as the manifest says. What came is root's, with its mode; which file cannot be another's
+# is told by each for itself.
 check_archive() {
     [ -f "$NEW/manifest" ] || refuse "the release arrived without its manifest"
-    each own_file "$(cat "$NEW/manifest")"
-    sed "s|^\([0-9a-f]*\) [^/]*/|\1  $NEW/root/|" "$NEW/manifest" >"$T/sums"
-    [ ! -s "$T/sums" ] || sha256sum -c --status "$T/sums" 2>/dev/null ||
+    as_made "$NEW" ||
         refuse "the release arrived damaged (is the disk full?)"
+    each own_kind "$owned" 2>/dev/null || each own_file "$(cat "$NEW/manifest")"
 }
 
 # A release that is picked again is the one that was made: nobody edited it since.
 check_kept() {
     [ "$TO" = original ] || [ ! -f "$D/releases/$TO/manifest" ] && return 0
-    sed "s|^\([0-9a-f]*\) [^/]*/|\1  $D/releases/$TO/root/|" "$D/releases/$TO/manifest" >"$T/sums"
-    [ ! -s "$T/sums" ] || sha256sum -c --quiet "$T/sums" >"$T/said" 2>/dev/null && return 0
+    as_made "$D/releases/$TO" && return 0
     said "$T/said"
     refuse "release $TO was changed on the host since it was made"
 }
 
 # On disk before it is named: after a power cut a release is whole or absent.
 finish_release() {
-    find "$NEW" -type d -exec chmod 0755 {} +
-    chmod 0644 "$NEW/manifest" "$NEW/release.json" "$NEW/asks"
     sync -f "$NEW/manifest" 2>/dev/null || sync
     mv -T "$NEW" "$D/releases/$TO" || refuse "cannot name the release"
 }
 
 make_directory() {
     set -- $1
+    case "$NL$made$NL" in
+        *"$NL$1 $2 $3 $R$4$NL"*) [ ! -d "$R$4" ] || return 0 ;;
+    esac
     mkdir -p "$R$4" 2>"$T/said" && chown "$2:$3" "$R$4" 2>"$T/said" && chmod "$1" "$R$4" && return 0
     said "$T/said"
     refuse "cannot make the directory $4"
+}
+
+# Most are there, and as they should be, which one process can see.
+make_directories() {
+    [ -n "$DIRS" ] || return 0
+    set -f
+    IFS=$NL
+    wanted=
+    for directory in $DIRS; do wanted="$wanted$R/${directory#*/}$NL"; done
+    made=$(stat -L -c '%04a %U %G %n' $wanted 2>/dev/null)
+    IFS=" $TAB$NL"
+    set +f
+    each make_directory "$DIRS"
 }
 
 decoded() { printf '%s' "$1" | base64 -d 2>/dev/null; }
@@ -178,7 +251,7 @@ store_certificates() {
             chmod 0600 "$store"/*.pem && (cd "$store" && sha256sum ./*.pem >sums) ||
             refuse "cannot store the certificate $name"
     done
-    rm -rf "$NEW/certs"
+    drop "$NEW/certs"
 }
 
 # A name that no certificate had yet goes live at once: nothing that serves refers to it. So does one whose pair
@@ -202,20 +275,27 @@ drop_new_certificates() {
 
 stage() {
     phase stage
-    T=$(mktemp -d "${TMPDIR:-/tmp}/deployer.XXXXXX") || { say refused stage "no temporary directory"; say end refused; exit 0; }
-    take_lock
+    clear_dead
+    make_folder || {
+        say refused stage "$words"
+        say end refused
+        exit 0
+    }
     NEW="$D/releases/.tmp-$TO"
-    RUN=$(date -u +%Y%m%dT%H%M%SZ)-$$
+    SINCE=$(date -u '+%Y-%m-%dT%H:%M:%SZ %Y%m%dT%H%M%SZ')
+    RUN=${SINCE#* }-$$ SINCE=${SINCE% *}
+    take_lock
     install_packages
     check_version
     receive_archive
+    listen
     if [ "$PICK" = no ]; then check_archive; fi
     store_certificates
     if [ "$PICK" = no ]; then finish_release; fi
     [ -d "$D/releases/$TO" ] || refuse "there is no release $TO"
     if [ "$PICK" = yes ]; then check_kept; fi
-    rm -rf "$NEW"
-    each make_directory "$DIRS"
+    drop "$NEW"
+    make_directories
     each run_command "$COMMANDS"
 }
 
@@ -246,14 +326,16 @@ run_check() {
         cp -L "$staged" "$R${path%/*}/.deployer-check" || return 1
         staged="$R${path%/*}/.deployer-check"
     fi
-    had_pid=no
+    checking=
+    while [ "${command#*%s}" != "$command" ]; do checking="$checking${command%%%s*}$staged" command=${command#*%s}; done
+    checking=$checking$command had_pid=no
     [ -e "$NGINX_PID" ] && had_pid=yes
-    alone sh -c "$(printf '%s' "$command" | sed "s|%s|$staged|g")" >"$T/said" 2>&1
+    alone sh -c "$checking" >"$T/said" 2>&1
     status=$?
     # `nginx -t` leaves an empty pid file behind where there was none.
     [ "$had_pid" = no ] && [ ! -s "$NGINX_PID" ] && rm -f "$NGINX_PID"
     [ "$TO" = original ] && rm -f "$staged"
-    [ "$status" = 0 ] && { [ "$TO" = original ] || ! grep -q '\[warn\]' "$T/said"; }
+    [ "$status" = 0 ] && { [ "$TO" = original ] || [ ! -s "$T/said" ] || ! grep -q '\[warn\]' "$T/said"; }
 }
 
 require_check() {

@@ -1,4 +1,4 @@
-# Part 5 of 6: certificates by ACME. certbot asks the CA, the deploy hook puts what it brings in place.
+# Certificates by ACME. certbot asks the CA, the deploy hook puts what it brings in place.
 #
 # A CA that does not issue is no reason to go back: the site serves with what it had.
 
@@ -34,18 +34,34 @@ run_certbot() {
         --work-dir "$R/var/lib/letsencrypt" --logs-dir "$R/var/log/letsencrypt" $domains >"$T/said" 2>&1
 }
 
+# Debian 12's certbot may hide what the CA said behind an error of its own; its log has it.
+unmask() {
+    grep -qxF "AttributeError: can't set attribute" "$T/said" || return 0
+    sed -n 's/^acme\.messages\.Error: //p' "$R/var/log/letsencrypt/letsencrypt.log" | tail -n 1 >"$T/said"
+}
+
+# A CA refuses a nonce now and then, which says nothing of what was asked: so ask once more, as certbot does.
+ask_ca() {
+    for again in yes no; do
+        (run_certbot "$@") && return 0
+        unmask
+        [ "$again" = yes ] && grep -q 'anti-replay nonce' "$T/said" || return 1
+    done
+}
+
 # One order: NAME DIRECTORY EMAIL KEYTYPE ROOTS NAMES...
 issue() {
     set -- $1
     say issuing "$1" "$2"
     before=$(live_certificate "$1")
     # certbot says 0 where the deploy hook failed: what nginx has now is what counts.
-    (run_certbot "$@") && [ "$(live_certificate "$1")" != "$before" ] || {
+    ask_ca "$@" && [ "$(live_certificate "$1")" != "$before" ] || {
         not_issued "$1" "$2"
         return 0
     }
     # The CA's certificate stays, whatever becomes of this release.
     OLD_CERTS=$(printf ' %s' "${OLD_CERTS:-}" | sed "s| $1=[^ ]*||")
+    printf '%s' "$OLD_CERTS" >"$P/certs"
     journal issued "$1 by $2"
     say issued "$1" "$(base64 <"$D/certs/$1/fullchain.pem" | tr -d '\n')"
 }

@@ -1,26 +1,58 @@
-# Part 6 of 6: switch, reload, confirm, and the way back.
+# Switch, reload, confirm, and the way back.
 
 ORIGINAL="$D/releases/original"
 
 # Replace what $1 is by a symbolic link to $2, in one rename.
 link_over() {
-    mkdir -p "${1%/*}" && rm -rf "$1.deployer-new" && ln -s "$2" "$1.deployer-new" && mv -T "$1.deployer-new" "$1"
+    [ -d "${1%/*}" ] || mkdir -p "${1%/*}" || return 1
+    if [ -e "$1.deployer-new" ] || [ -L "$1.deployer-new" ]; then rm -rf "$1.deployer-new" || return 1; fi
+    ln -s "$2" "$1.deployer-new" && mv -T "$1.deployer-new" "$1"
 }
 
 ours() { [ "$(readlink "$R$1" 2>/dev/null)" = "$D/current/root$1" ]; }
 
-managed_by() { manifest_paths "$D/releases/$1" | grep -qxF -e "$2"; }
+# Which of the managed paths are our links, seen at one go: most are. In $mine, TARGET TAB PATH.
+find_mine() {
+    set -f
+    IFS=$NL
+    live='' mine=''
+    for path in $LINKS$UNLINKS$ABSENT$RESTORES; do live="$live$R$path$NL"; done
+    [ -z "$live" ] || mine=$(find $live -maxdepth 0 -lname "$D/current/root/*" -printf '%l\t%p\n' 2>/dev/null)
+    IFS=" $TAB$NL"
+    set +f
+}
 
-# Keep what was there before us, once. What others put in place of our file is kept as a backup.
+# Call function $1 with each line of $2 that is not in $mine.
+each_other() {
+    others=
+    set -f
+    IFS=$NL
+    for path in $2; do
+        case "$NL$mine$NL" in
+            *"$NL$D/current/root$path$TAB$R$path$NL"*) ;;
+            *) others="$others$path$NL" ;;
+        esac
+    done
+    IFS=" $TAB$NL"
+    set +f
+    each "$1" "$others"
+}
+
+managed_by() {
+    [ "${LISTED:-}" = "$1" ] || LISTED=$1 MANAGED=$(manifest_paths "$D/releases/$1")
+    case "$NL$MANAGED$NL" in
+        *"$NL$2$NL"*) ;;
+        *) false ;;
+    esac
+}
+
+# Keep what was there before us, once. What others put in place of our file is a backup by now.
 keep_original() {
     live="$R$1"
-    ours "$1" && return 0
     [ -e "$live" ] || [ -L "$live" ] || return 0
-    if [ -n "$FROM" ] && [ "$FROM" != original ] && managed_by "$FROM" "$1"; then
-        kept="$V/backup/$RUN$1"
-    else
-        kept="$ORIGINAL/root$1"
-    fi
+    ours "$1" && return 0
+    if [ -n "$FROM" ] && [ "$FROM" != original ] && known_to "$FROM" "$1"; then return 0; fi
+    kept="$ORIGINAL/root$1"
     mkdir -p "${kept%/*}" && rm -rf "$kept" && cp -a "$live" "$kept"
 }
 
@@ -52,14 +84,24 @@ make_link() { ours "$1" || link_over "$R$1" "$D/current/root$1"; }
 
 remove_absent() {
     [ -e "$R$1" ] || [ -L "$R$1" ] || return 0
-    REMOVED="$REMOVED$1
-"
-    rm -rf "$R$1"
+    printf '%s\n' "$1" >>"$P/removed" && rm -rf "$R$1"
 }
 
 point_current_at() {
     link_over "$D/current" "$D/releases/$1" || return 1
-    sync -f "$D" 2>/dev/null || sync
+    sync_links
+}
+
+sync_links() { sync -f "$D" 2>/dev/null || sync; }
+
+point_current_back() {
+    find_current
+    [ "$here" = "$FROM" ] && return 0
+    if [ "$(readlink "$BACK_LINK")" = "$D/releases/$FROM" ]; then
+        mv -T "$BACK_LINK" "$D/current" && sync_links
+    else
+        point_current_at "$FROM"
+    fi
 }
 
 live_certificate() {
@@ -67,9 +109,7 @@ live_certificate() {
 }
 
 switch_certificates() {
-    OLD_CERTS=''
     for name in $CERTS; do
-        OLD_CERTS="$OLD_CERTS $name=$(live_certificate "$name")"
         link_over "$D/certs/$name" ".store/$name-$RUN" || return 1
     done
 }
@@ -82,17 +122,18 @@ restore_certificates() {
 
 switch() {
     phase switch
-    WHY='the switch failed' REMOVED=''
+    WHY='the switch failed'
+    find_mine
     {
-        each keep_original "$LINKS$ABSENT" && adopt &&
+        each_other keep_original "$LINKS$ABSENT" && adopt &&
             { [ "$FROM" != original ] || [ "$TO" = original ] || each adopt_link "$LINKS"; } &&
             journal switching "$FROM -> $TO" &&
             each restore_original "$UNLINKS$RESTORES" &&
             point_current_at "$TO" &&
-            each make_link "$LINKS" && each remove_absent "$ABSENT" && switch_certificates
+            each_other make_link "$LINKS" && each remove_absent "$ABSENT" && switch_certificates
     } 2>"$T/said" || {
         said "$T/said"
-        WHY="the switch failed: $(tail -n 1 "$T/said" | tr '\t' ' ')"
+        WHY="the switch failed: $(last_said)"
         return 1
     }
 }
@@ -132,7 +173,8 @@ act_on_other() {
 act_on_services() {
     SERVING=$1
     case "$LINKS$UNLINKS" in
-        */etc/systemd/system/*) if has_systemd; then alone systemctl daemon-reload; fi ;;
+        # At boot the manager may still be reading them.
+        */etc/systemd/system/*) if has_systemd; then alone systemctl ${BOOTING:+--no-block} daemon-reload; fi ;;
     esac
     each act_on_service "$SERVICES"
 }
@@ -142,19 +184,28 @@ go_back() {
     say reverting "$1"
     journal reverting "$TO -> $FROM: $1"
     BACK=yes
-    each restore_original "${REMOVED:-}" && each unmake_link "$LINKS" && restore_certificates &&
-        point_current_at "$FROM" && each make_link "$UNLINKS" && each remove_absent "$RESTORES" || BACK=no
+    rm -f "$P/await"
+    stuck=
+    {
+        each restore_original "$(cat "$P/removed")" && each unmake_link "$LINKS" && restore_certificates &&
+            point_current_back && each make_link "$UNLINKS" && each remove_absent "$RESTORES"
+    } 2>"$T/said" || {
+        BACK=no
+        stuck=$(last_said)
+    }
     [ "$FROM" = original ] && each restore_original "$LINKS"
     act_on_services "$FROM" || BACK=no
-    journal reverted "$TO -> $FROM: $1"
-    rm -rf "$T"
+    stuck=${stuck:-${WHY:-}}
     if [ "$BACK" = yes ]; then
+        journal reverted "$TO -> $FROM: $1"
         say reverted "$FROM" "$1"
     else
-        say stuck "$(current)" "$1; going back failed too: $WHY"
+        journal stuck "$TO -> $FROM: $1; going back failed too: $stuck"
+        find_current
+        say stuck "$here" "$1; going back failed too: $stuck"
     fi
-    say end reverted
-    exit 0
+    forget_way_back
+    leave reverted
 }
 
 # A path that the former release does not know gets back what was there before us.
@@ -162,45 +213,94 @@ unmake_link() {
     [ "$FROM" = original ] || managed_by "$FROM" "$1" || restore_original "$1"
 }
 
-# Releases beyond the last KEEP go, never the current one nor the one before it.
-prune() {
-    parent=$(sed -n 's/.*"parent": *"\([^"]*\)".*/\1/p' "$D/releases/$TO/release.json" 2>/dev/null)
-    ls "$D/releases" | grep -v '^original$' | sort -r | sed "1,${KEEP}d" | while IFS= read -r old; do
-        [ "$old" = "$TO" ] || [ "$old" = "$parent" ] || [ "$old" = "$FROM" ] || rm -rf "$D/releases/$old"
+# The entries of folder $1 that are named by a time and by characters $2, but for the last KEEP: in $aged. What is not
+# named as we name releases or runs is not ours to remove.
+find_aged() {
+    aged=
+    for entry in "$1"/[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T[0-9][0-9][0-9][0-9][0-9][0-9]Z-*; do
+        case "${entry##*Z-}" in *[!$2]*) ;; *) aged="$aged ${entry##*/}" ;; esac
     done
-    for store in "$D"/certs/.store/*; do
-        [ -d "$store" ] || continue
-        readlink "$D"/certs/* | grep -qxF -e ".store/${store##*/}" || rm -rf "$store"
+    set -- $aged
+    aged=
+    while [ "$#" -gt "$KEEP" ]; do
+        aged="$aged $1"
+        shift
     done
 }
 
-# The controller looks at the sites now. Silence means that it is gone.
+# Releases beyond the last KEEP go, never the current one nor the one before it.
+prune_releases() {
+    find_aged "$D/releases" 0-9a-f
+    parent=$FROM
+    [ -z "$aged" ] || [ "$PICK" = no ] || parent=$(sed -n 's/.*"parent": *"\([^"]*\)".*/\1/p' "$D/releases/$TO/release.json" 2>/dev/null)
+    for old in $aged; do
+        [ "$old" = "$TO" ] || [ "$old" = "$FROM" ] || [ "$old" = "$parent" ] || rm -rf "$D/releases/$old"
+    done
+}
+
+# A pair that no name leads to; most often the name is its own.
+prune_certificates() {
+    for store in "$D"/certs/.store/*; do
+        [ -d "$store" ] || continue
+        name=${store##*/}
+        for link in "$D/certs/${name%-*-*}" "$D"/certs/*; do
+            [ "$link" -ef "$store" ] && continue 2
+        done
+        rm -rf "$store"
+    done
+}
+
+# The controller looks at the sites now. Silence means that it is gone, or that it hangs.
 await_decision() {
+    # Not with `:`, whose failure would end this shell.
+    true >"$P/await" || go_back "no room to wait for its confirmation"
     say await "$TO"
-    decision=
-    IFS= read -r decision <&8
+    # The guard ends this waiting with a signal when the time is over.
+    wait "$EAR"
+    find_decision "$?"
     case "$decision" in
+        # The guard may end a waiting that is over.
         confirm) ;;
+        leave) leave_decision ;;
         'revert '*) go_back "${decision#revert }" ;;
+        '') go_back "nobody confirmed it within $CONFIRM s" ;;
         *) go_back "the controller went away before it confirmed" ;;
     esac
 }
 
+# The guard takes our lock over when we end, and goes back when nobody decides.
+leave_decision() {
+    until=$(date -u -d "+$CONFIRM seconds" +%Y-%m-%dT%H:%M:%SZ)
+    printf '%s, unconfirmed until %s' "$(cat "$D/lock")" "$until" >"$D/lock.new" && cat "$D/lock.new" >"$D/lock"
+    rm -f "$D/lock.new"
+    printf '%s' "$until" >"$P/left" || go_back "no room to note until when it waits"
+    journal unconfirmed "$TO until $until"
+    say unconfirmed "$until"
+    leave unconfirmed
+}
+
 confirm() {
     phase confirm
-    if [ "$TO" != original ]; then : >"$D/releases/$TO/confirmed"; fi
+    [ "$TO" = original ] || true >"$D/releases/$TO/confirmed" || go_back "it cannot be marked as confirmed"
+    true >"$P/settled"
     journal confirmed "$TO"
-    prune
-    rm -rf "$T"
-    say end ok
+    prune_releases
+    prune_certificates
+    remember
+    forget_way_back
+    leave ok
 }
 
 apply() {
     # When the connection dies we go on, to a proven end.
     trap '' HUP PIPE
-    read_orders
+    PHASE=stage
+    read_orders || refuse "the connection ended before all orders were read"
     stage
     validate
+    keep_backups
+    require_controller
+    prepare_way_back
     switch || {
         # Nothing is switched before there is something to go back to.
         [ -n "$FROM" ] || refuse "$WHY"

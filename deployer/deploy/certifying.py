@@ -1,9 +1,12 @@
 """The walk that looks at certificates: what each site serves, what is on disk, whether both agree."""
 
+import asyncio
+
 from deployer import certs, probes
 from deployer.deploy.session import Reach, Session, Watch, opened
 from deployer.facts import Observation
 from deployer.model.host import Host
+from deployer.model.site import Site, Tls
 from deployer.outcome import Outcome, Phase, State
 from deployer.standing import ServedCertificate
 
@@ -24,17 +27,20 @@ async def certificates(host: Host, watch: Watch, *, reach: Reach = _ANYWHERE) ->
 async def served(session: Session, seen: Observation) -> tuple[ServedCertificate, ...]:
     """Ask every TLS site for its certificate, through the one connection; `stored` must have been asked."""
     session.enter(Phase.PROBE)
-    found = []
-    for site, tls, _ in certs.certificates(session.host):
-        second = site.name.endswith(certs.SECOND)
-        leaf = probes.Leaf()
-        # Nobody can ask for the RSA one where TLS 1.3 is all that is spoken.
-        if not (second and tls.policy == "modern"):
-            address = await session.transport.forward(site.https_port)
-            leaf = await probes.leaf_served(site, address, only_rsa=second)
-        stored = seen.stored.get(site.name)
-        found.append(certs.describe(site, stored, wire=leaf.der, failure=leaf.failure, now=session.now))
-    return tuple(found)
+    found = tuple(certs.certificates(session.host))
+    leaves = await asyncio.gather(*(_leaf(session, site, tls) for site, tls, _ in found))
+    return tuple(
+        certs.describe(site, seen.stored.get(site.name), wire=leaf.der, failure=leaf.failure, now=session.now)
+        for (site, *_), leaf in zip(found, leaves, strict=True)
+    )
+
+
+async def _leaf(session: Session, site: Site, tls: Tls) -> "probes.Leaf":
+    second = site.name.endswith(certs.SECOND)
+    # Nobody can ask for the RSA one where TLS 1.3 is all that is spoken.
+    if second and tls.policy == "modern":
+        return probes.Leaf()
+    return await probes.leaf_served(site, session.transport.stream, only_rsa=second)
 
 
 def certified(session: Session, seen: Observation, found: tuple[ServedCertificate, ...]) -> Outcome:

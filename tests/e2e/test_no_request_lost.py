@@ -1,0 +1,85 @@
+"""Visitors ask all the time while releases change: nobody sees one go wrong."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from asking import KeepAlive, Multiplexed, NewConnections, Server, Tally, Visitors, visitors
+from operating import Desk, walk
+from visiting import Lab
+
+from deployer.outcome import State
+
+EDGES = ("edge1", "edge2")
+TIMES = 10
+LINES = 5000
+SLOW = "<?php usleep(600000); echo 'slow but whole';\n"
+HELLO = ("- path: /hello", "  redirect: {to: /0, status: 302}")
+
+
+def write_big(desk: Desk, version: int) -> None:
+    (desk.folder / "roles/abc_pages/files/abc/big.txt").write_text(f"version {version:04d}\n" * LINES)
+
+
+PAGES = {
+    "/": lambda body: b"</html>" in body,
+    # Of one version, the old one or the new one, to its last line.
+    "/big.txt": lambda body: body[:8] == b"version " and body == body[:13] * LINES,
+    "/app/": lambda body: json.loads(body)["script"] == "index.php",
+    "/app/hello.php": lambda body: json.loads(body)["script"] == "hello.php",
+    "/Tomcat/": lambda body: len(body) > 0,
+    "/api/": lambda body: json.loads(body)["method"] == "GET",
+}
+LONG = {"/app/slow.php": lambda body: body == b"slow but whole"}
+
+
+@pytest.fixture
+def slow_script(lab: Lab) -> Iterator[None]:
+    """A script that takes its time; php-fpm's container has its own copy of what nginx sees."""
+    php = lab.container("php")
+    php.check_output("printf %%s %s >/app/public/slow.php", SLOW)
+    yield
+    php.check_output("rm -f /app/public/slow.php")
+
+
+def send_everybody(crowd: Visitors, lab: Lab, edge: str) -> dict[str, Tally]:
+    """Let visitors of every kind ask an edge; those who run a long script, too."""
+    member = lab.status.member(edge)
+    assert member is not None
+    server = Server(member.address, lab.status.ca, PAGES)
+    slow = Server(member.address, lab.status.ca, LONG)
+    kinds = {
+        "new connections": (NewConnections(), server, 0.1),
+        "keep-alive": (KeepAlive(repeats=True), server, 0.05),
+        "keep-alive that repeats nothing": (KeepAlive(repeats=False), server, 0.05),
+        "HTTP/2": (Multiplexed(), server, 0.2),
+        "long requests": (NewConnections(), slow, 0.1),
+    }
+    tallies = {kind: Tally() for kind in kinds}
+    for kind, (client, asked, pause) in kinds.items():
+        crowd.send(client, asked, tallies[kind], pause=pause)
+    return tallies
+
+
+def test_twenty_applies_and_rollbacks_lose_no_request(lab: Lab, desk: Desk, slow_script: None) -> None:
+    (desk.folder / "roles/abc_pages/files/app/slow.php").write_text(SLOW)
+    desk.add_location(*HELLO)
+    write_big(desk, 0)
+    walk(desk.inventory, *EDGES)
+
+    with visitors() as crowd:
+        told = {edge: send_everybody(crowd, lab, edge) for edge in EDGES}
+        for time in range(TIMES):
+            desk.edit(f"{{to: /{time}, status: 302}}", f"{{to: /{time + 1}, status: 302}}")
+            write_big(desk, time + 1)
+            changed = walk(desk.inventory, *EDGES)
+            back = walk(desk.inventory, *EDGES, back=True)
+            assert {each.state for each in (*changed, *back)} == {State.CHANGED}
+
+    for tallies in told.values():
+        for kind, tally in tallies.items():
+            assert tally.failures == [], kind
+            assert tally.answered > 2 * TIMES, (kind, tally)
+        # Every connection of HTTP/2 that a reload ended was ended by a GOAWAY, and none without.
+        assert tallies["HTTP/2"].farewells > TIMES, tallies["HTTP/2"]
+        assert tallies["HTTP/2"].closed == 0, tallies["HTTP/2"]
