@@ -41,8 +41,8 @@ class Walked:
 
     @property
     def outdated(self) -> bool:
-        """Whether the host turned out to be another than the plan was for."""
-        return self.applied is not None and self.applied.ending in ("stale", "moved")
+        """Whether the host is another than the plan was for, or another run took it meanwhile."""
+        return self.applied is not None and self.applied.ending in ("stale", "moved", "locked")
 
 
 async def prepare(session: Session, options: Options, *, also: tuple[str, ...] = ()) -> Prepared:

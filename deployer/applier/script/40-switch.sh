@@ -268,15 +268,26 @@ await_decision() {
     esac
 }
 
-# The guard takes our lock over when we end, and goes back when nobody decides.
+# The guard goes back when nobody decides.
 leave_decision() {
     until=$(date -u -d "+$CONFIRM seconds" +%Y-%m-%dT%H:%M:%SZ)
     printf '%s, unconfirmed until %s' "$(cat "$D/lock")" "$until" >"$D/lock.new" && cat "$D/lock.new" >"$D/lock"
     rm -f "$D/lock.new"
     printf '%s' "$until" >"$P/left" || go_back "no room to note until when it waits"
     journal unconfirmed "$TO until $until"
+    hand_lock_over
     say unconfirmed "$until"
     leave unconfirmed
+}
+
+# The guard looks for our lock each second. Until it has it we wait, or a look would find the host free in between.
+hand_lock_over() {
+    flock -u 9
+    tries=0
+    while flock -n "$D/lock" true 9>&- && [ "$tries" -lt 20 ]; do
+        tries=$((tries + 1))
+        sleep 0.2
+    done
 }
 
 confirm() {
