@@ -6,14 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployer.bundle import Bundle
-from deployer.facts import Facts
 from deployer.model.host import Host
-from deployer.model.role import Role
-from deployer.release import Target, target_of
-from deployer.roles import load_role
 
 if TYPE_CHECKING:
+    from deployer.bundle import Bundle
+    from deployer.facts import Facts
+    from deployer.model.role import Role
+    from deployer.release import Target
     from deployer.render.alike import Alike
 
 
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 class Compiled:
     """What a host should be: with all contents, and described."""
 
-    bundle: Bundle
-    target: Target
+    bundle: "Bundle"
+    target: "Target"
 
 
 class Compiler:
@@ -40,7 +39,7 @@ class Compiler:
     def __reduce__(self) -> tuple[type["Compiler"], tuple[()]]:
         return (Compiler, ())
 
-    def compile(self, host: Host, facts: Facts, search: Sequence[Path]) -> Compiled:
+    def compile(self, host: Host, facts: "Facts", search: Sequence[Path]) -> Compiled:
         """Compile `host`; the very same object for all hosts that are alike.
 
         Args:
@@ -55,14 +54,17 @@ class Compiler:
         known = self._alike.find(host, roles, facts)
         if known is not None:
             return known
-        from deployer.render import rendered  # late: by then a host has answered
+        from deployer.release import target_of  # late: by then a host has answered
+        from deployer.render import rendered
 
         bundle, reading = rendered(host, roles, facts)
         compiled = Compiled(bundle, target_of(bundle))
         self._alike.keep(host, roles, facts, reading=reading, made=compiled)
         return compiled
 
-    def _role(self, name: str, search: tuple[Path, ...]) -> Role:
+    def _role(self, name: str, search: tuple[Path, ...]) -> "Role":
+        from deployer.roles import load_role  # late: as above
+
         if (name, search) not in self._roles:
             self._roles[name, search] = load_role(name, search)
         return self._roles[name, search]

@@ -5,12 +5,28 @@ more module with the four functions of `deployer.certs.source.Source` and its li
 `deployer.certs.sites.SOURCES`.
 """
 
-from deployer.certs.acme import Issue
-from deployer.certs.authorities import make_all, rotate_all, sealed, unseal
-from deployer.certs.checks import check
-from deployer.certs.served import describe
-from deployer.certs.sites import ca_notice, certificates, decide, obtain, to_issue, trust
-from deployer.certs.source import SECOND, Decision
+from typing import TYPE_CHECKING
+
+from deployer.lazily import names
+
+if TYPE_CHECKING:
+    from deployer.certs.acme import Issue
+    from deployer.certs.authorities import make_all, rotate_all, sealed, unseal
+    from deployer.certs.checks import check
+    from deployer.certs.served import describe
+    from deployer.certs.sites import ca_notice, certificates, decide, obtain, to_issue, trust
+    from deployer.certs.source import SECOND, Decision
+else:
+    # What is served is looked at by few commands, and late.
+    _MODULES = {
+        "acme": "Issue",
+        "authorities": "make_all rotate_all sealed unseal",
+        "checks": "check",
+        "served": "describe",
+        "sites": "ca_notice certificates decide obtain to_issue trust",
+        "source": "SECOND Decision",
+    }
+    __getattr__ = names(__name__, _MODULES)
 
 __all__ = [
     "SECOND",

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from deployer.deploy.entering import Options, apply
     from deployer.deploy.looking import history, verify, verify_again
     from deployer.deploy.quarantining import quarantine
+    from deployer.deploy.reaching import Reach, Watch
     from deployer.deploy.renewing import RenewOptions, renew
     from deployer.deploy.rolling_back import RollbackOptions, rollback
-    from deployer.deploy.session import Reach, Watch
     from deployer.deploy.standing import status
 else:
     # Each command has a walk of its own.
@@ -26,9 +26,9 @@ else:
         "deciding": "ConfirmOptions confirm",
         "looking": "history verify verify_again",
         "quarantining": "quarantine",
+        "reaching": "Reach Watch",
         "renewing": "RenewOptions renew",
         "rolling_back": "RollbackOptions rollback",
-        "session": "Reach Watch",
         "standing": "status",
     }
     __getattr__ = names(__name__, _MODULES)

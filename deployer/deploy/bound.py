@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from deployer.deploy.entering import Options
-from deployer.deploy.session import Watch
+from deployer.deploy.reaching import Watch
 from deployer.model.host import Host
 from deployer.outcome import Outcome, ProbeResult
 

@@ -3,7 +3,8 @@
 import asyncio
 
 from deployer import certs, probes
-from deployer.deploy.session import Reach, Session, Watch, opened
+from deployer.deploy.reaching import Reach, Watch, opened
+from deployer.deploy.session import Session
 from deployer.facts import Observation
 from deployer.model.host import Host
 from deployer.model.site import Site, Tls

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from deployer import applier
-from deployer.deploy.session import Reach, Session, Watch, opened
+from deployer.deploy.reaching import Reach, Watch, opened
+from deployer.deploy.session import Session
 from deployer.errors import LockedError, RefusedError
 from deployer.model.host import Host
 from deployer.outcome import Action, Change, Outcome, Phase, State

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from deployer import ahead
 from deployer.compiling import Compiler
 from deployer.deploy.conduct import Conduct
-from deployer.deploy.session import Reach, Watch, opened
+from deployer.deploy.reaching import Reach, Watch, opened
 from deployer.model.host import Host
 from deployer.outcome import Outcome, Quarantined
 
@@ -49,6 +49,7 @@ async def apply(host: Host, options: Options, watch: Watch) -> Outcome:
         LockedError: Another run is under way.
     """
     ahead.want("deployer.deploy.applying")
+    ahead.want("deployer.roles.loading")
     ahead.want("deployer.render.bundling")
     async with opened(host, watch, options.reach) as session:
         from deployer.deploy.applying import walk  # late: the host has work of its own meanwhile

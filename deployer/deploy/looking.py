@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from deployer import probes
+from deployer.deploy.reaching import Reach, Watch, opened
 from deployer.deploy.records import in_quarantine
 from deployer.deploy.running import PATIENCE
-from deployer.deploy.session import Reach, Watch, opened
 from deployer.facts import Observation, Release
 from deployer.model.host import Host
 from deployer.outcome import Outcome, Phase, ProbeResult, State, Verdict

@@ -10,7 +10,8 @@ from deployer.deploy.applying import walk
 from deployer.deploy.entering import Options
 from deployer.deploy.kept_sites import KeptSite
 from deployer.deploy.preparing import Walked
-from deployer.deploy.session import Session, Watch, opened
+from deployer.deploy.reaching import Watch, opened
+from deployer.deploy.session import Session
 from deployer.deploy.substituting import UnfitError, substituted
 from deployer.errors import CertificateError, RoleError
 from deployer.facts import Observation

@@ -7,9 +7,10 @@ from deployer.deploy.certifying import certified, served
 from deployer.deploy.drifting import with_backups
 from deployer.deploy.endings import outcome
 from deployer.deploy.quarantining import as_held
+from deployer.deploy.reaching import Reach, Watch, opened
 from deployer.deploy.records import current_record
 from deployer.deploy.running import Work, asked, carry_out
-from deployer.deploy.session import Reach, Session, Watch, opened
+from deployer.deploy.session import Session
 from deployer.deploy.substituting import UnfitError
 from deployer.errors import RefusedError
 from deployer.facts import Observation

@@ -8,9 +8,10 @@ from deployer.deploy.deciding import take_back
 from deployer.deploy.draining import will_cut
 from deployer.deploy.drifting import with_backups
 from deployer.deploy.endings import outcome, still_broken
+from deployer.deploy.reaching import Reach, Watch, opened
 from deployer.deploy.records import current_record
 from deployer.deploy.running import Work, asked, carry_out
-from deployer.deploy.session import Reach, Session, Watch, opened, unlocked
+from deployer.deploy.session import Session, unlocked
 from deployer.errors import LockedError, RefusedError
 from deployer.facts import Observation, Pending
 from deployer.model.host import Host

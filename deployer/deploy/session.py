@@ -1,44 +1,26 @@
 """One connection to one host for the length of one walk."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Self
 
 from deployer import applier, certs, probes
+from deployer.deploy.reaching import Reach, Watch
 from deployer.drift import leftovers
 from deployer.facts import Observation
 from deployer.model.host import Host
 from deployer.outcome import Phase, ProbeResult
 from deployer.render import backends
 from deployer.transport import Transport
-from deployer.transport.connect import connect
-
-Watch = Callable[[str, Phase, str], None]
-"""Called with the host's name, the phase it enters, and a note for people."""
 
 LOCK_INTERVAL = 1.0
 """Seconds between two looks at a host that another run holds."""
 
 MAX_SKEW = 60
 """Seconds that the clocks of controller and host may differ before we say so."""
-
-
-@dataclass(frozen=True)
-class Reach:
-    """How hosts are reached; tests and simulations reach something else.
-
-    Attributes:
-        connect: Opens the one connection.
-        root: A directory on the host that stands for `/`, empty on a real one.
-        shell: The POSIX shell that runs the script.
-    """
-
-    connect: Callable[[Host], Awaitable[Transport]] = connect
-    root: str = ""
-    shell: str = "sh"
 
 
 @dataclass
@@ -51,6 +33,19 @@ class Session:
     conversation: applier.Conversation
     watch: Watch
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @classmethod
+    def begin(cls, host: Host, transport: Transport, watch: Watch, reach: Reach) -> Self:
+        """Begin a conversation with `host` on a connection that is open."""
+        settings = host.settings
+        privilege = applier.Privilege(
+            become=settings.ansible_become,
+            user=settings.ansible_become_user,
+            password=settings.ansible_become_password,
+            shell=reach.shell,
+            root=reach.root,
+        )
+        return cls(host, transport, privilege, applier.Conversation(transport, privilege), watch)
 
     def enter(self, phase: Phase, note: str = "") -> None:
         """Tell that the host enters `phase`."""
@@ -108,28 +103,3 @@ async def unlocked(session: Session, *questions: str, patience: float) -> Observ
         session.enter(Phase.OBSERVE, f"waiting for the host: {seen.lock}")
         await asyncio.sleep(LOCK_INTERVAL)
     return seen
-
-
-@contextlib.asynccontextmanager
-async def opened(host: Host, watch: Watch, reach: Reach) -> AsyncIterator[Session]:
-    """Connect to `host`, and close the connection whatever happens.
-
-    Raises:
-        UnreachableError: No connection could be made.
-    """
-    watch(host.name, Phase.CONNECT, "")
-    transport = await reach.connect(host)
-    settings = host.settings
-    privilege = applier.Privilege(
-        become=settings.ansible_become,
-        user=settings.ansible_become_user,
-        password=settings.ansible_become_password,
-        shell=reach.shell,
-        root=reach.root,
-    )
-    conversation = applier.Conversation(transport, privilege)
-    try:
-        yield Session(host, transport, privilege, conversation, watch)
-    finally:
-        await conversation.close()
-        await transport.close()

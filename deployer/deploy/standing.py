@@ -4,8 +4,8 @@ from deployer.deploy.certifying import served, worries
 from deployer.deploy.entering import Options
 from deployer.deploy.looking import told
 from deployer.deploy.preparing import prepare
+from deployer.deploy.reaching import Reach, Watch, opened
 from deployer.deploy.records import in_quarantine
-from deployer.deploy.session import Reach, Watch, opened
 from deployer.model.host import Host
 from deployer.outcome import Action, Change, Outcome, Phase, State
 

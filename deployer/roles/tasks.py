@@ -1,7 +1,6 @@
 """From the YAML of `tasks/main.yml` and `handlers/main.yml` to tasks, strictly."""
 
-import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,6 +9,7 @@ from pydantic import ValidationError
 from deployer.errors import Problem, RoleError
 from deployer.model.role import MODULES, Arguments, Module, Task
 from deployer.roles.documents import Document
+from deployer.roles.folders import suggestion
 
 _KEYWORDS = ("name", "when", "loop", "notify")
 _NOTIFIES = ("template", "copy", "file")
@@ -44,12 +44,6 @@ def parse_handlers(document: Document) -> Mapping[str, Task]:
             raise at.error("a handler is a service with state: reloaded or state: restarted")
         handlers[task.name] = task
     return handlers
-
-
-def suggestion(name: str, known: Collection[str]) -> str:
-    """Return `did you mean ...` where a known name is near, else the list of names."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,10 @@ HEAVY = [
     *("asyncssh", "cryptography", "docker", "h11", "jinja2", "pydantic", "rich", "websockets", "yaml"),
     *("asyncio", "ssl", "deployer.model", "deployer.outcome", "deployer.report", "deployer.cli.walks"),
 ]
+LATE = [
+    *("deployer.drift", "deployer.facts", "deployer.model.role", "deployer.plan", "deployer.probes"),
+    *("deployer.release", "deployer.render", "deployer.standing", "deployer.deploy.applying"),
+]
 
 
 def said(*arguments: str) -> str:
@@ -95,6 +99,29 @@ def test_a_host_that_needs_nothing_is_walked_without_the_libraries_of_visitors_a
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert printed.stdout == "[]\n"
+
+
+def test_what_is_needed_once_a_host_has_answered_is_imported_after_it_was_called(tmp_path: Path) -> None:
+    program = f"""
+import sys
+import deployer.transport.connect as way
+from deployer.errors import UnreachableError
+
+async def connect(host):
+    print([name for name in {LATE} if name in sys.modules], file=sys.stderr)
+    raise UnreachableError("seen enough")
+
+way.connect = connect
+sys.argv = ["deployer", "apply", "{tmp_path}/inventory.yaml", "--json"]
+from deployer.__main__ import main
+main()
+"""
+    (tmp_path / "inventory.yaml").write_text("all: {hosts: {edge1: {}}}\n")
+
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert "seen enough" in ended.stdout
+    assert "[]\n" in ended.stderr
 
 
 @pytest.mark.parametrize("group", [(), ("lab",)])
