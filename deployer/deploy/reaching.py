@@ -1,4 +1,4 @@
-"""The way to one host: how it is reached, who is told, and one connection for the length of one walk."""
+"""The way to one host: how it is reached, who is told of it, and the connection that is opened."""
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,4 +1,4 @@
-"""One connection to one host for the length of one walk."""
+"""What is said on one connection to one host, for the length of one walk."""
 
 import asyncio
 import time
