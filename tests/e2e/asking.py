@@ -63,8 +63,12 @@ class Server:
     pages: Mapping[str, Callable[[bytes], bool]]
 
     async def connect(self, alpn: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        trust = _trust(self.ca, alpn)
+        trust = self.trust(alpn)
         return await asyncio.open_connection(self.address, 443, ssl=trust, server_hostname="abc.test")
+
+    def trust(self, alpn: str) -> ssl.SSLContext:
+        """What offers one protocol and believes the lab's CA."""
+        return _trust(self.ca, alpn)
 
     def judge(self, path: str, tally: Tally, answer: tuple[int, bytes]) -> None:
         """Count an answer as right or as a failure."""

@@ -1,12 +1,14 @@
 """Visitors ask all the time while releases change: nobody sees one go wrong."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from asking import KeepAlive, Multiplexed, NewConnections, Server, Tally, Visitors, visitors
 from operating import Desk, wait_for, walk
 from visiting import Lab
+from wire_http2 import Http2
 
 from deployer.outcome import State
 
@@ -93,6 +95,40 @@ def test_twenty_applies_and_rollbacks_lose_no_request(lab: Lab, desk: Desk, slow
         for kind, tally in tallies.items():
             assert tally.failures == [], kind
             assert tally.answered > 2 * TIMES, (kind, tally)
-        # Every connection of HTTP/2 that a reload ended was ended by a GOAWAY, and none without.
-        assert tallies["HTTP/2"].farewells > TIMES, tallies["HTTP/2"]
-        assert tallies["HTTP/2"].closed == 0, tallies["HTTP/2"]
+        # Every connection of HTTP/2 but the last was ended by a GOAWAY, and none without. How many there were
+        # is chance: one that a reload meets in its handshake lives through all that follow (see below).
+        over_http2 = tallies["HTTP/2"]
+        assert over_http2.farewells == over_http2.connections - 1 > 0, over_http2
+        assert over_http2.closed == 0, over_http2
+
+
+async def dial_across(server: Server, change: Callable[[], object]) -> Http2:
+    """Open a connection, let `change` happen, and only then begin its TLS handshake."""
+    reader, writer = await asyncio.open_connection(server.address, 443)
+    await asyncio.to_thread(change)
+    await writer.start_tls(server.trust("h2"), server_hostname="abc.test")
+    return Http2(reader, writer)
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_an_http2_connection_that_a_reload_meets_in_its_handshake_stays_with_the_old_configuration(
+    lab: Lab, desk: Desk, edge: str
+) -> None:
+    member = lab.status.member(edge)
+    assert member is not None
+    desk.add_location(*HELLO)
+    walk(desk.inventory, edge)
+    desk.edit("{to: /0, status: 302}", "{to: /0, status: 307}")
+
+    async def ask_across_a_release() -> set[int]:
+        server = Server(member.address, lab.status.ca, PAGES)
+        early = await dial_across(server, lambda: walk(desk.inventory, edge))
+        statuses = {(await early.ask("/hello"))[0] for _ in range(20)}
+        told = await asyncio.to_thread(desk.type, "status", "--limit", edge, "--json")
+        held = [worker["connections"] for worker in told.host["workers"] if worker["draining"]]
+        assert (held, early.usable) == ([1], True)
+        await early.close()
+        return statuses
+
+    assert asyncio.run(ask_across_a_release()) == {302}
+    assert lab.get("/hello", edge=edge).status_code == 307
