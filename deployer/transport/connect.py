@@ -1,9 +1,11 @@
 """From a host of the inventory to an open transport."""
 
+import asyncio
 from typing import assert_never
 
 from deployer.model.host import Host
 from deployer.transport import Transport
+from deployer.transport.preconnect import Preconnection
 from deployer.transport.shared_libraries import found_in_cache
 
 
@@ -17,10 +19,7 @@ async def connect(host: Host) -> Transport:
     """
     match host.settings.ansible_connection:
         case "ssh":
-            with found_in_cache():
-                from deployer.transport.ssh import SshTransport
-
-            return await SshTransport.open(host)
+            return await _by_ssh(host)
         case "docker":
             from deployer.transport.docker import DockerTransport
 
@@ -31,3 +30,15 @@ async def connect(host: Host) -> Transport:
             return LocalTransport()
         case other:
             assert_never(other)
+
+
+async def _by_ssh(host: Host) -> Transport:
+    begun = Preconnection(host.address, host.settings.ansible_port)
+    try:
+        await asyncio.sleep(0)  # all hosts that start with this one are called before the import
+        with found_in_cache():
+            from deployer.transport.ssh import SshTransport
+
+        return await SshTransport.open(host, begun=begun)
+    finally:
+        begun.hang_up()

@@ -11,6 +11,7 @@ import asyncssh
 from deployer.errors import UnreachableError
 from deployer.model.host import Host
 from deployer.transport import LineSink, Result, Stream
+from deployer.transport.preconnect import Preconnection
 from deployer.transport.ssh_errors import lost
 from deployer.transport.ssh_login import Patience, dial
 from deployer.transport.ssh_stream import Ports
@@ -32,13 +33,15 @@ class SshTransport:
         self._ports = Ports(self._connection)
 
     @classmethod
-    async def open(cls, host: Host, *, patience: Patience | None = None) -> Self:
-        """Log in to `host`.
+    async def open(
+        cls, host: Host, *, patience: Patience | None = None, begun: Preconnection | None = None
+    ) -> Self:
+        """Log in to `host`, over the connection that was `begun` to it where there is one.
 
         Raises:
             UnreachableError: Name unknown, refused, silent, host key unknown or changed, login refused.
         """
-        return cls(await dial(host, patience or Patience()), host.address)
+        return cls(await dial(host, patience or Patience(), begun), host.address)
 
     async def run(
         self,

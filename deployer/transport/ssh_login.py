@@ -13,6 +13,7 @@ from deployer import ahead
 from deployer.errors import UnreachableError
 from deployer.model.host import Host
 from deployer.transport.known_hosts import SYSTEM_FILES, USER_FILES, KnownHosts, known_hosts
+from deployer.transport.preconnect import Preconnection
 from deployer.transport.ssh_errors import Attempt, Offer, explain_login, explain_options
 from deployer.transport.ssh_keys import keys
 from deployer.waiting import at_most
@@ -62,8 +63,12 @@ def target_of(host: Host) -> Target:
     )
 
 
-async def dial(host: Host, patience: Patience) -> tuple[asyncssh.SSHClientConnection, ...]:
+async def dial(
+    host: Host, patience: Patience, begun: Preconnection | None = None
+) -> tuple[asyncssh.SSHClientConnection, ...]:
     """Log in to `host`: one connection per jump host, outermost first, the host's own last.
+
+    One that was `begun` is used where it leads to whom ~/.ssh/config names.
 
     Raises:
         UnreachableError: With the reason in words; nothing stays open.
@@ -72,7 +77,7 @@ async def dial(host: Host, patience: Patience) -> tuple[asyncssh.SSHClientConnec
     try:
         for target, options in await route(target_of(host)):
             via = opened[-1] if opened else None
-            opened.append(await _login(target, options, via=via, patience=patience))
+            opened.append(await _login(target, options, via=via, patience=patience, begun=begun))
     except BaseException:
         for connection in reversed(opened):
             connection.abort()
@@ -123,6 +128,7 @@ async def _login(
     *,
     via: asyncssh.SSHClientConnection | None,
     patience: Patience,
+    begun: Preconnection | None,
 ) -> asyncssh.SSHClientConnection:
     trust = _trust(target, options.config)
     witness = _Witness()
@@ -138,6 +144,7 @@ async def _login(
     )
     try:
         async with at_most(attempt.timeout):
+            standing = await begun.stands(options.host, options.port) if begun and not via else None
             return await asyncssh.connect(
                 target.address,
                 options=options,
@@ -146,6 +153,7 @@ async def _login(
                 server_host_key_algs=_algorithms(attempt, options),
                 encryption_algs=_ciphers(options),
                 tunnel=via,
+                sock=standing,
                 connect_timeout=0,  # none of asyncssh's own
                 keepalive_interval=patience.keepalive,
                 keepalive_count_max=patience.misses,

@@ -22,7 +22,7 @@ from deployer.applier.command import argv
 from deployer.applier.conversation import to_apply
 from deployer.model.host import Host
 from deployer.outcome import Outcome, State
-from deployer.transport.ssh import SshTransport
+from deployer.transport.connect import connect
 from tests.bench.proxy import Proxy
 
 DELAY = 0.5
@@ -168,7 +168,7 @@ class Line:
                 "ansible_port": port,
                 "ansible_user": "deploy",
             }
-            return await walk(self.desk.host(), replace(self.desk.reach, connect=SshTransport.open))
+            return await walk(self.desk.host(), replace(self.desk.reach, connect=connect))
 
         outcome, cost = self.cost(visit)
         assert outcome
