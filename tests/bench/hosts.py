@@ -3,15 +3,18 @@
 import hashlib
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from ipaddress import IPv4Network
 from pathlib import Path
 
 import docker
+from docker.errors import APIError
 from docker.models.containers import Container
 from docker.models.networks import Network
 
@@ -25,6 +28,8 @@ _LABEL = "deployer.bench"
 _AT_A_TIME = 8
 _PATIENCE = 60.0
 """Seconds that an sshd has to answer."""
+_TRIES = 5
+"""To remove the network, one a second."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class Hosts:
         """Take all hosts and their network away."""
         with ThreadPoolExecutor(_AT_A_TIME) as pool:
             list(pool.map(lambda container: container.remove(force=True), self._running()))
-        self._network.remove()
+        _remove(self._network)
 
     def _running(self) -> list[Container]:
         return self._client.containers.list(all=True, filters={"label": f"{_LABEL}={self.project}"})
@@ -110,6 +115,21 @@ def opened(*, keep: bool) -> Iterator[Hosts]:
                 hosts.down()
     finally:
         client.close()
+
+
+def _remove(network: Network) -> None:
+    """Take the network away, or say that it stays: the engine may hold an end of it after the last host."""
+    for _ in range(_TRIES):
+        try:
+            network.remove()
+        except APIError as error:
+            if error.status_code != HTTPStatus.FORBIDDEN:
+                raise
+            why = error.explanation
+            time.sleep(1)
+        else:
+            return
+    print(f"the network stays until dockerd starts anew: {why}", file=sys.stderr)
 
 
 def login_key() -> Path:
