@@ -14,7 +14,6 @@ from transport_contract import until
 from deployer.errors import UnreachableError
 from deployer.model.host import Host, HostVariables
 from deployer.transport import Result, Stream
-from deployer.transport.connect import connect
 from deployer.transport.ssh import SshTransport
 from deployer.transport.ssh_login import Patience
 
@@ -79,7 +78,7 @@ def host(port: int, **settings: object) -> Host:
 
 def run(target: Host, *argv: str, patience: Patience | None = None) -> Result:
     async def whole() -> Result:
-        transport = await (SshTransport.open(target, patience=patience) if patience else connect(target))
+        transport = await SshTransport.open(target, patience=patience)
         try:
             return await transport.run(argv)
         finally:
