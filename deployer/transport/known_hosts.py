@@ -9,10 +9,10 @@ import asyncssh
 from asyncssh.public_key import get_default_certificate_algs, get_default_public_key_algs
 
 from deployer.errors import Place
+from deployer.transport.preconnect import SSH_PORT
 
 SYSTEM_FILES = (Path("/etc/ssh/ssh_known_hosts"), Path("/etc/ssh/ssh_known_hosts2"))
 USER_FILES = (Path("~/.ssh/known_hosts"), Path("~/.ssh/known_hosts2"))
-SSH_PORT = 22
 
 Version = tuple[Path, int, int]
 """A file, when it was changed in nanoseconds, and its size."""

@@ -10,7 +10,8 @@ from pathlib import Path
 import asyncssh
 
 from deployer.errors import UnreachableError
-from deployer.transport.known_hosts import SSH_PORT, KnownHosts
+from deployer.transport.known_hosts import KnownHosts
+from deployer.transport.preconnect import SSH_PORT
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from asking import KeepAlive, Multiplexed, NewConnections, Server, Tally, Visitors, visitors
@@ -44,12 +45,16 @@ def slow_script(lab: Lab) -> Iterator[None]:
     php.check_output("rm -f /app/public/slow.php")
 
 
-def send_everybody(crowd: Visitors, lab: Lab, edge: str) -> dict[str, Tally]:
-    """Let visitors of every kind ask an edge; those who run a long script, too."""
+def server_of(lab: Lab, edge: str) -> Server:
     member = lab.status.member(edge)
     assert member is not None
-    server = Server(member.address, lab.status.ca, PAGES)
-    slow = Server(member.address, lab.status.ca, LONG)
+    return Server(member.address, lab.status.ca, PAGES)
+
+
+def send_everybody(crowd: Visitors, lab: Lab, edge: str) -> dict[str, Tally]:
+    """Let visitors of every kind ask an edge; those who run a long script, too."""
+    server = server_of(lab, edge)
+    slow = replace(server, pages=LONG)
     kinds = {
         "new connections": (NewConnections(), server, 0.1),
         "keep-alive": (KeepAlive(repeats=True), server, 0.05),
@@ -114,15 +119,12 @@ async def dial_across(server: Server, change: Callable[[], object]) -> Http2:
 def test_an_http2_connection_that_a_reload_meets_in_its_handshake_stays_with_the_old_configuration(
     lab: Lab, desk: Desk, edge: str
 ) -> None:
-    member = lab.status.member(edge)
-    assert member is not None
     desk.add_location(*HELLO)
     walk(desk.inventory, edge)
     desk.edit("{to: /0, status: 302}", "{to: /0, status: 307}")
 
     async def ask_across_a_release() -> set[int]:
-        server = Server(member.address, lab.status.ca, PAGES)
-        early = await dial_across(server, lambda: walk(desk.inventory, edge))
+        early = await dial_across(server_of(lab, edge), lambda: walk(desk.inventory, edge))
         statuses = {(await early.ask("/hello"))[0] for _ in range(20)}
         told = await asyncio.to_thread(desk.type, "status", "--limit", edge, "--json")
         held = [worker["connections"] for worker in told.host["workers"] if worker["draining"]]
