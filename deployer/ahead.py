@@ -1,5 +1,7 @@
 """What is needed once a host has answered is imported while hosts work on their first answers."""
 
+import gc
+import sys
 from importlib import import_module
 
 _wanted: dict[str, None] = {}
@@ -12,5 +14,9 @@ def want(module: str) -> None:
 
 def catch_up() -> None:
     """Import what is wanted; called when a first question is on its way."""
-    while _wanted:
-        import_module(_wanted.popitem()[0])
+    fresh = [module for module in _wanted if module not in sys.modules]
+    _wanted.clear()
+    for module in fresh:
+        import_module(module)
+    if fresh:
+        gc.freeze()  # it is there to stay, as what the start imported

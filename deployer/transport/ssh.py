@@ -8,6 +8,7 @@ from typing import Self
 
 import asyncssh
 
+from deployer import ahead
 from deployer.errors import UnreachableError
 from deployer.model.host import Host
 from deployer.transport import LineSink, Result, Stream
@@ -81,7 +82,7 @@ class SshTransport:
 
     async def _start(self, command: str) -> _Process:
         try:
-            return await self._connection.create_process(command, encoding=None, request_pty=False)
+            process = await self._connection.create_process(command, encoding=None, request_pty=False)
         except asyncssh.ChannelOpenError as error:
             # asyncssh says the same of a server that refuses and of a connection that is gone.
             if self._connection.is_closed():
@@ -89,6 +90,8 @@ class SshTransport:
             raise UnreachableError(f"{self._name} runs no command: {error.reason}") from error
         except (asyncssh.Error, OSError) as error:
             raise lost(error, self._name) from error
+        asyncio.get_running_loop().call_soon(ahead.catch_up)  # the host is busy with its answer
+        return process
 
     async def _chunks(self, reader: asyncssh.SSHReader[bytes]) -> AsyncIterator[bytes]:
         try:

@@ -1,6 +1,5 @@
 """How a host is reached by SSH: inventory first, then ~/.ssh/config; jump hosts; keys; trust."""
 
-import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from typing import Any, cast
 
 import asyncssh
 
-from deployer import ahead
 from deployer.errors import UnreachableError
 from deployer.model.host import Host
 from deployer.transport.known_hosts import SYSTEM_FILES, USER_FILES, KnownHosts, known_hosts
@@ -219,10 +217,6 @@ class _Witness(asyncssh.SSHClient):
 
     def __init__(self) -> None:
         self.offer: Offer | None = None
-
-    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
-        """Do, while the server gets ready to talk, what has to be done anyway."""
-        asyncio.get_running_loop().call_soon(ahead.catch_up)
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         """Refuse, and keep the key for the message."""
