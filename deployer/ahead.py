@@ -14,9 +14,15 @@ def want(module: str) -> None:
 
 def catch_up() -> None:
     """Import what is wanted; called when a first question is on its way."""
-    fresh = [module for module in _wanted if module not in sys.modules]
+    wanted = tuple(_wanted)
     _wanted.clear()
+    for_good(*wanted)
+
+
+def for_good(*modules: str) -> None:
+    """Import `modules`; garbage is not searched for in what they bring, since they stay to the end."""
+    fresh = [module for module in modules if module not in sys.modules]
     for module in fresh:
         import_module(module)
     if fresh:
-        gc.freeze()  # it is there to stay, as what the start imported
+        gc.freeze()

@@ -3,6 +3,7 @@
 import asyncio
 from typing import assert_never
 
+from deployer import ahead
 from deployer.model.host import Host
 from deployer.transport import Transport
 from deployer.transport.preconnect import Preconnection
@@ -37,7 +38,8 @@ async def _by_ssh(host: Host) -> Transport:
     try:
         await asyncio.sleep(0)  # all hosts that start with this one are called before the import
         with found_in_cache():
-            from deployer.transport.ssh import SshTransport
+            ahead.for_good("deployer.transport.ssh")
+        from deployer.transport.ssh import SshTransport
 
         return await SshTransport.open(host, begun=begun)
     finally:
