@@ -121,6 +121,10 @@ def begin(path: Path, machine: dict[str, str]) -> None:
     for fact in ("machine", "deployer"):
         if begun[fact] != machine[fact]:
             raise SystemExit(f"{path} was measured with {begun[fact]}, this is {machine[fact]}")
+    # The first piece may have come before the peers were installed.
+    _, _, samples = path.read_text(encoding="utf-8").partition("\n")
+    head = begun | {"peers": machine["peers"]}
+    path.write_text(f"{json.dumps(head)}\n{samples}", encoding="utf-8")
 
 
 def append(path: Path, document: "DataclassInstance | dict[str, str]") -> None:

@@ -181,13 +181,13 @@ def test_without_a_choice_it_is_the_short_form_and_every_choice_narrows_it() -> 
 
 
 def test_a_run_in_pieces_is_of_one_machine_and_revision(tmp_path: Path) -> None:
-    path, machine = tmp_path / "run.jsonl", {"machine": "a", "deployer": "1", "load before": "0.1"}
+    path, machine = tmp_path / "run.jsonl", {"machine": "a", "deployer": "1", "load before": "0.1", "peers": ""}
     results.begin(path, machine)
     results.append(path, _sample("deployer", "nothing", 1.0))
 
-    results.begin(path, {**machine, "load before": "0.9"})
+    results.begin(path, {**machine, "load before": "0.9", "peers": "pyinfra 3"})
 
-    assert results.read(path).machine == machine
+    assert results.read(path).machine == {**machine, "peers": "pyinfra 3"}, "peers come with later pieces"
     assert len(results.read(path).samples) == 1
     with pytest.raises(SystemExit, match="measured with 1, this is 2"):
         results.begin(path, {**machine, "deployer": "2"})
