@@ -181,7 +181,8 @@ def test_without_a_choice_it_is_the_short_form_and_every_choice_narrows_it() -> 
 
 
 def test_a_run_in_pieces_is_of_one_machine_and_revision(tmp_path: Path) -> None:
-    path, machine = tmp_path / "run.jsonl", {"machine": "a", "deployer": "1", "load before": "0.1", "peers": ""}
+    path = tmp_path / "run.jsonl"
+    machine = {"machine": "a", "deployer": "1", "load before": "0.1", "peers": ""}
     results.begin(path, machine)
     results.append(path, _sample("deployer", "nothing", 1.0))
 
