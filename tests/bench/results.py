@@ -117,14 +117,13 @@ def begin(path: Path, machine: dict[str, str]) -> None:
     if not path.exists():
         append(path, machine)
         return
-    begun, _ = lines(path)
+    begun, samples = lines(path)
     for fact in ("machine", "deployer"):
         if begun[fact] != machine[fact]:
             raise SystemExit(f"{path} was measured with {begun[fact]}, this is {machine[fact]}")
-    # The first piece may have come before the peers were installed.
-    _, _, samples = path.read_text(encoding="utf-8").partition("\n")
-    head = begun | {"peers": machine["peers"]}
-    path.write_text(f"{json.dumps(head)}\n{samples}", encoding="utf-8")
+    if begun["peers"] != machine["peers"]:  # the first piece came before they were installed
+        whole = (begun | {"peers": machine["peers"]}, *samples)
+        path.write_text("".join(f"{json.dumps(line)}\n" for line in whole), encoding="utf-8")
 
 
 def append(path: Path, document: "DataclassInstance | dict[str, str]") -> None:
